@@ -1,0 +1,180 @@
+"""Time, injected everywhere: the only module that reads the system's clock.
+
+One `MasterClock` per sandbox; each actor sees it through an `ActorClock` of its own, which can be
+skewed. Live, the master follows the system time plus what the user advanced. Virtual (trio's
+`MockClock`), it follows the event loop's time from a fixed epoch, so that a day takes milliseconds.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import anyio
+
+VIRTUAL_EPOCH = 1_767_225_600.0  # 2026-01-01T00:00:00Z: where every virtual run begins
+
+
+class Clock(Protocol):
+    """Wall time as one actor believes it to be, in seconds since 1970-01-01T00:00:00Z."""
+
+    def now(self) -> float:
+        """The actor's wall time, skew included."""
+        ...
+
+    def tick(self) -> float:
+        """Monotonic seconds for measuring durations; not moved by `advance` nor by skew."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until `now()` has moved on by `seconds`; advancing the sandbox's clock shortens it."""
+        ...
+
+    async def sleep_until(self, moment: float) -> None:
+        """Wait until `now()` reaches `moment`; advancing the sandbox's clock shortens it."""
+        ...
+
+
+class TimeSource(Protocol):
+    """Where a master clock takes its time from."""
+
+    def wall(self) -> float: ...
+
+    def tick(self) -> float: ...
+
+
+class SystemTime:
+    """The machine's own time."""
+
+    def wall(self) -> float:
+        return time.time()
+
+    def tick(self) -> float:
+        return time.perf_counter()
+
+
+class VirtualTime:
+    """The event loop's time, counted from a fixed epoch: with trio's `MockClock` it costs nothing."""
+
+    def __init__(self, epoch: float = VIRTUAL_EPOCH) -> None:
+        self._epoch = epoch
+        self._start = anyio.current_time()
+
+    def wall(self) -> float:
+        return self._epoch + anyio.current_time() - self._start
+
+    def tick(self) -> float:
+        return anyio.current_time()
+
+
+class ClockError(ValueError):
+    """A clock was asked to do what a clock can't, such as go back."""
+
+
+class MasterClock:
+    """The sandbox's time: a source plus what the user advanced, with a skew per actor."""
+
+    def __init__(self, source: TimeSource | None = None, *, offset: float = 0.0) -> None:
+        self._source: TimeSource = source or SystemTime()
+        self._offset = offset
+        self._skews: dict[str, float] = {}
+        self._moved: anyio.Event | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def offset(self) -> float:
+        """Seconds by which the sandbox's time is ahead of its source."""
+        return self._offset
+
+    @property
+    def skews(self) -> dict[str, float]:
+        """Seconds by actor: positive means that the actor's clock runs ahead."""
+        return dict(self._skews)
+
+    def now(self) -> float:
+        return self._source.wall() + self._offset
+
+    def tick(self) -> float:
+        return self._source.tick()
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's time forwards and wake whoever sleeps past the new time.
+
+        Raises `ClockError` for a negative step: issued tokens and renewals can't be unmade.
+        """
+        if seconds < 0:
+            raise ClockError(
+                f"can't go back by {-seconds:g} s: tokens and events already carry later times; "
+                "skew one actor's clock instead"
+            )
+        self.follow(self._offset + seconds, self._skews)
+
+    def set_skew(self, actor: str, seconds: float) -> None:
+        """Let `actor` believe that it is `seconds` later (or, negative, earlier) than it is."""
+        self.follow(self._offset, {**self._skews, actor: seconds})
+
+    def follow(self, offset: float, skews: dict[str, float]) -> None:
+        """Take over the state of another process's master clock (see the control service)."""
+        self._offset = offset
+        self._skews = {actor: skew for actor, skew in skews.items() if skew}
+        moved, self._moved = self._moved, None
+        if moved is not None:
+            moved.set()
+        for listener in self._listeners:
+            listener()
+
+    def on_move(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every advance or change of skew."""
+        self._listeners.append(listener)
+
+    def skew(self, actor: str) -> float:
+        return self._skews.get(actor, 0.0)
+
+    def for_actor(self, actor: str) -> "ActorClock":
+        return ActorClock(self, actor)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.sleep_until(self.now() + seconds)
+
+    async def sleep_until(self, moment: float) -> None:
+        await self.wait_for(lambda: moment - self.now())
+
+    async def wait_for(self, remaining: Callable[[], float]) -> None:
+        """Wait until `remaining()` seconds are no longer positive, looking again at every move."""
+        while (seconds := remaining()) > 0:
+            if self._moved is None:
+                self._moved = anyio.Event()
+            moved = self._moved
+            with anyio.move_on_after(seconds):
+                await moved.wait()
+        await anyio.lowlevel.checkpoint()
+
+
+class ActorClock:
+    """The master clock as one actor sees it."""
+
+    def __init__(self, master: MasterClock, actor: str) -> None:
+        self._master = master
+        self._actor = actor
+
+    def now(self) -> float:
+        return self._master.now() + self._master.skew(self._actor)
+
+    def tick(self) -> float:
+        return self._master.tick()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.sleep_until(self.now() + seconds)
+
+    async def sleep_until(self, moment: float) -> None:
+        await self._master.wait_for(lambda: moment - self.now())
+
+
+def utc(moment: float) -> datetime:
+    """`moment` (epoch seconds) as an aware UTC datetime."""
+    return datetime.fromtimestamp(moment, UTC)
+
+
+def rfc3339(moment: float) -> str:
+    """`moment` (epoch seconds) as `2026-11-23T09:14:03Z`."""
+    return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,19 @@
+"""What every emulator is given: its time, ids, journal, and the way to call others."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from apim_emulators.core.clock import Clock
+from apim_emulators.core.ids import Ids
+from apim_emulators.core.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`http` reaches every emulated host by its real name, over TLS live and in memory in virtual runs."""
+
+    clock: Clock
+    ids: Ids
+    journal: Journal
+    http: httpx.AsyncClient

@@ -1,0 +1,409 @@
+"""What a hop can report: one frozen dataclass a kind, the journal's whole vocabulary.
+
+Emulators, gateway and cluster append these; the Walk, `explain`, scenarios and reports read them.
+Signatures and secrets never enter: a token appears as its decoded header and claims.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from apim_emulators.core.rbac import Decision
+
+Json = Any  # a decoded JSON value: claims and headers keep the shape in which they travelled
+Verdict = Literal["passed", "failed", "not-evaluable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One check of a ladder. `expected` and `presented` are the two values that should be equal."""
+
+    name: str
+    verdict: Verdict
+    expected: str | None = None
+    presented: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it may be shown: header and claims, never the signature."""
+
+    header: Mapping[str, Json]
+    claims: Mapping[str, Json]
+
+
+# --- hop 1: the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectApplied:
+    """An object of a manifest reached the cluster. `place` is `file:line`, empty when unknown.
+
+    `result`: created, configured, unchanged, deleted; `acted_on` is False for kinds that this
+    cluster keeps but does nothing with.
+    """
+
+    kind: ClassVar[str] = "cluster.applied"
+    object: str  # "Deployment/apim-gateway"
+    namespace: str
+    result: Literal["created", "configured", "unchanged", "deleted"]
+    acted_on: bool = True
+    place: str = ""
+
+
+# --- hop 2: admission
+
+
+@dataclass(frozen=True, slots=True)
+class PodAdmitted:
+    """The API server asked the webhook about a pod, or did not.
+
+    `outcome`: mutated; skipped (`reason` says why the webhook was not asked or changed nothing);
+    denied (`reason` is the webhook's message); failed (the webhook could not be called).
+    """
+
+    kind: ClassVar[str] = "cluster.admitted"
+    namespace: str
+    pod: str
+    service_account: str
+    outcome: Literal["mutated", "skipped", "denied", "failed"]
+    reason: str = ""
+    profile: str = ""
+    added_env: Mapping[str, str] = field(default_factory=dict)
+    added_volumes: tuple[str, ...] = ()
+    added_mounts: tuple[str, ...] = ()
+    place: str = ""
+
+
+# --- hop 3: projection
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountTokenIssued:
+    """The cluster's issuer signed a token (TokenRequest)."""
+
+    kind: ClassVar[str] = "oidc.token_issued"
+    cluster: str
+    issuer: str
+    jti: str
+    token: Token
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProjected:
+    """The kubelet wrote a token file, the first one or a renewal. Times in epoch seconds."""
+
+    kind: ClassVar[str] = "cluster.projected"
+    namespace: str
+    pod: str
+    service_account: str
+    path: str
+    jti: str
+    token: Token
+    expires_at: float
+    renew_at: float
+    renewal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodChanged:
+    """A pod's phase or readiness changed."""
+
+    kind: ClassVar[str] = "cluster.pod"
+    namespace: str
+    pod: str
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Terminated"]
+    ready: bool
+    reason: str = ""
+    message: str = ""
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentServed:
+    """The issuer answered discovery or JWKS."""
+
+    kind: ClassVar[str] = "oidc.served"
+    cluster: str
+    issuer: str
+    document: Literal["discovery", "jwks"]
+    key_ids: tuple[str, ...] = ()
+
+
+# --- hops 4 to 6: the exchange
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerFetched:
+    """Entra fetched an issuer's discovery document or keys. `error` is empty on success."""
+
+    kind: ClassVar[str] = "entra.issuer_fetched"
+    issuer: str
+    url: str
+    document: Literal["discovery", "jwks"]
+    status: int | None
+    key_ids: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSeen:
+    """A federated identity credential that Entra compared the assertion with."""
+
+    name: str
+    issuer: str
+    subject: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswered:
+    """Entra answered a token request.
+
+    `grant` says how the client proved who it is. `ladder` holds every check in Entra's order.
+    On refusal `code` is the AADSTS number and `cause` our stable name for the reason
+    (`subject-mismatch`, `key-not-found`, ...); on success `issued` is the access token.
+    """
+
+    kind: ClassVar[str] = "entra.token"
+    tenant: str
+    client_id: str
+    application: str
+    application_object_id: str
+    grant: Literal["federated-assertion", "certificate", "client-secret", "none"]
+    scope: str
+    host: str
+    status: int
+    correlation_id: str
+    trace_id: str
+    ladder: tuple[Rung, ...] = ()
+    credentials: tuple[CredentialSeen, ...] = ()
+    matched: str = ""
+    assertion: Token | None = None
+    assertion_jti: str = ""
+    code: int | None = None
+    error: str = ""
+    cause: str = ""
+    description: str = ""
+    issued: Token | None = None
+    uti: str = ""
+    expires_in: int = 0
+
+
+# --- hops 7 and 8: configuration and authorization
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswered:
+    """ARM answered a request. `decision` is absent where the caller could not be established."""
+
+    kind: ClassVar[str] = "arm.request"
+    method: str
+    path: str
+    status: int
+    caller: str  # the caller's object id, empty when unknown
+    caller_name: str
+    correlation_id: str
+    action: str = ""
+    decision: Decision | None = None
+    error: str = ""
+    uti: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One half of the configuration API's verdict.
+
+    `reader`: may the caller get this gateway's configuration? `validator`: may the service's own
+    identity read the role assignments that answer it? `decision` is absent when not evaluable,
+    `problem` then says why.
+    """
+
+    verdict: Verdict
+    decision: Decision | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationAnswered:
+    """The configuration API answered a gateway.
+
+    `cause` is our stable name for a refusal (`reader-not-granted`, `validator-not-granted`,
+    `token-audience`, ...); the caller sees only `status`.
+    """
+
+    kind: ClassVar[str] = "apim.configuration"
+    service: str
+    gateway: str
+    operation: Literal["snapshot", "events", "heartbeat", "other"]
+    method: str
+    path: str
+    status: int
+    request_id: str
+    caller: str = ""
+    uti: str = ""
+    token: Token | None = None
+    reader: Half | None = None
+    validator: Half | None = None
+    cause: str = ""
+    revision: str = ""
+    entities: int = 0
+    instance: str = ""
+
+
+# --- hop 9: the gateway
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAsked:
+    """The gateway asked Entra for a token: the same request as `entra.token`, seen from the pod."""
+
+    kind: ClassVar[str] = "gateway.token"
+    namespace: str
+    pod: str
+    authority: str
+    client_id: str
+    assertion_jti: str
+    ok: bool
+    uti: str = ""
+    expires_at: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationAsked:
+    """The gateway asked the configuration API: `apim.configuration` seen from the pod."""
+
+    kind: ClassVar[str] = "gateway.configuration"
+    namespace: str
+    pod: str
+    operation: Literal["snapshot", "events", "heartbeat"]
+    url: str
+    status: int | None
+    request_id: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayChanged:
+    """The gateway's state: what it serves and from which revision."""
+
+    kind: ClassVar[str] = "gateway.state"
+    namespace: str
+    pod: str
+    gateway: str
+    state: Literal["starting", "ready", "serving-from-memory", "stopped"]
+    revision: str = ""
+    apis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLogged:
+    """One line of the gateway's own log."""
+
+    kind: ClassVar[str] = "gateway.log"
+    namespace: str
+    pod: str
+    level: str
+    event_type: str
+    message: str
+    line: str
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestServed:
+    """The gateway served an API call."""
+
+    kind: ClassVar[str] = "gateway.served"
+    namespace: str
+    pod: str
+    method: str
+    path: str
+    status: int
+    api: str = ""
+    backend: str = ""
+
+
+# --- beside the walk
+
+
+@dataclass(frozen=True, slots=True)
+class WorldLoaded:
+    """The sandbox started from a world."""
+
+    kind: ClassVar[str] = "world.loaded"
+    name: str
+    services: tuple[str, ...]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChanged:
+    """An object of the cloud was made, changed or deleted, by the world or through Graph or ARM.
+
+    `type` is the field's noun (`application`, `servicePrincipal`, `federatedIdentityCredential`,
+    `roleAssignment`, ...); `before`/`after` are its properties without secrets; `by` the caller.
+    """
+
+    kind: ClassVar[str] = "resource.changed"
+    type: str
+    id: str
+    name: str
+    change: Literal["created", "updated", "deleted"]
+    by: str = ""
+    before: Mapping[str, Json] = field(default_factory=dict)
+    after: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphAnswered:
+    """Microsoft Graph answered a request."""
+
+    kind: ClassVar[str] = "graph.request"
+    method: str
+    path: str
+    status: int
+    caller: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMoved:
+    """Somebody moved the sandbox's clock, or one actor's. Seconds."""
+
+    kind: ClassVar[str] = "clock.moved"
+    advanced: float
+    actor: str = ""
+    skew: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFired:
+    """A fault did what it was asked to do."""
+
+    kind: ClassVar[str] = "fault.fired"
+    fault: str
+    target: str
+    call: int
+    effect: str
+
+
+Event = (
+    ObjectApplied | PodAdmitted | ServiceAccountTokenIssued | TokenProjected | PodChanged | DocumentServed
+    | IssuerFetched | TokenAnswered | ArmAnswered | ConfigurationAnswered | TokenAsked | ConfigurationAsked
+    | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded | ResourceChanged | GraphAnswered
+    | ClockMoved | FaultFired
+)  # fmt: skip
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    event_type.kind: event_type
+    for event_type in (
+        ObjectApplied, PodAdmitted, ServiceAccountTokenIssued, TokenProjected, PodChanged, DocumentServed,
+        IssuerFetched, TokenAnswered, ArmAnswered, ConfigurationAnswered, TokenAsked, ConfigurationAsked,
+        GatewayChanged, GatewayLogged, RequestServed, WorldLoaded, ResourceChanged, GraphAnswered,
+        ClockMoved, FaultFired,
+    )
+}  # fmt: skip

@@ -1,0 +1,216 @@
+"""Azure RBAC evaluation: pure. (apim.md 4.3; Microsoft's RBAC overview.)
+
+Deny assignments are looked at first, then role assignments; both are inherited from parent scopes,
+additive, and reach a principal directly or through groups (transitively, resolved by the caller).
+Within one role, `NotActions` subtract from `Actions`; they are no denial, another role may grant.
+Action strings match case-insensitively, `*` stands for any run of characters.
+The decision carries the assignment that granted, or the nearest that did not and why.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["action", "dataAction"]
+# How near an assignment came, nearest first.
+Miss = Literal[
+    "role-lacks-action", "excluded-by-not-action", "other-scope", "other-principal", "role-unknown"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One block of a role definition; strings as in Azure, wildcards allowed."""
+
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDefinition:
+    """`id` is the full resource id `…/roleDefinitions/{guid}`."""
+
+    id: str
+    role_name: str
+    permissions: tuple[Permission, ...]
+    assignable_scopes: tuple[str, ...] = ("/",)
+    description: str = ""
+    custom: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """`id` is the full resource id; `scope` where it was made."""
+
+    id: str
+    scope: str
+    role_definition_id: str
+    principal_id: str
+    principal_type: str = "ServicePrincipal"
+
+
+@dataclass(frozen=True, slots=True)
+class DenyAssignment:
+    """`principals` are object ids, or `*` for everyone; `exclude_principals` are spared."""
+
+    id: str
+    name: str
+    scope: str
+    permissions: tuple[Permission, ...]
+    principals: tuple[str, ...]
+    exclude_principals: tuple[str, ...] = ()
+    applies_to_children: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """An assignment in a decision: who, which role, where."""
+
+    assignment_id: str
+    role_name: str
+    scope: str
+    principal_id: str
+    miss: Miss | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """May `principal` do `action` at `scope`? `granted_by`, `denied_by` or `nearest` says why."""
+
+    allowed: bool
+    action: str
+    scope: str
+    principal: str
+    granted_by: Considered | None = None
+    denied_by: Considered | None = None
+    nearest: Considered | None = None
+
+
+def evaluate(
+    *,
+    principal: str,
+    action: str,
+    scope: str,
+    kind: Kind,
+    definitions: Mapping[str, RoleDefinition],
+    assignments: Iterable[RoleAssignment],
+    denials: Iterable[DenyAssignment] = (),
+    groups: Sequence[str] = (),
+) -> Decision:
+    """Decide whether `principal` (an object id) may do `action` at `scope` (a resource id).
+
+    `groups` are the object ids of all groups that the principal is in, transitively. `definitions`
+    maps role definition ids in lower case to definitions.
+    """
+    members = {identity.lower() for identity in (principal, *groups)}
+    for denial in denials:
+        if _denies(denial, members, action, scope, kind):
+            denied = Considered(denial.id, denial.name, denial.scope, principal)
+            return Decision(False, action, scope, principal, denied_by=denied)
+    nearest: Considered | None = None
+    for assignment in assignments:
+        definition = definitions.get(role_guid(assignment.role_definition_id))
+        considered = _consider(assignment, definition, members, action, scope, kind)
+        if considered.miss is None:
+            return Decision(True, action, scope, principal, granted_by=considered)
+        if nearest is None or _distance(considered) < _distance(nearest):
+            nearest = considered
+    return Decision(False, action, scope, principal, nearest=nearest)
+
+
+def covers(assigned: str, scope: str) -> bool:
+    """Whether an assignment at `assigned` reaches `scope`: the same scope or one above it."""
+    parent, child = _normal(assigned), _normal(scope)
+    return parent in ("", child) or child.startswith(parent + "/")
+
+
+def matches(pattern: str, action: str) -> bool:
+    """Whether an action string of a role covers `action`."""
+    head, star, tail = pattern.lower().partition("*")
+    text = action.lower()
+    if not star:
+        return head == text
+    if not text.startswith(head):
+        return False
+    text = text[len(head) :]
+    while "*" in tail:
+        part, _, tail = tail.partition("*")
+        found = text.find(part)
+        if found < 0:
+            return False
+        text = text[found + len(part) :]
+    return text.endswith(tail)
+
+
+def grants(permissions: Iterable[Permission], action: str, kind: Kind) -> Miss | None:
+    """None when `permissions` grant `action`, else how they miss it."""
+    excluded = False
+    for permission in permissions:
+        if kind == "action":
+            wanted, unwanted = permission.actions, permission.not_actions
+        else:
+            wanted, unwanted = permission.data_actions, permission.not_data_actions
+        if any(matches(pattern, action) for pattern in wanted):
+            if not any(matches(pattern, action) for pattern in unwanted):
+                return None
+            excluded = True
+    return "excluded-by-not-action" if excluded else "role-lacks-action"
+
+
+def role_guid(role_definition_id: str) -> str:
+    """The role's GUID in lower case: the same role is named at different scopes by different ids."""
+    return role_definition_id.rstrip("/").rpartition("/")[2].lower()
+
+
+def _normal(scope: str) -> str:
+    return "/" + scope.strip("/").lower() if scope.strip("/") else ""
+
+
+def _denies(denial: DenyAssignment, members: set[str], action: str, scope: str, kind: Kind) -> bool:
+    named = {identity.lower() for identity in denial.principals}
+    spared = {identity.lower() for identity in denial.exclude_principals}
+    if members & spared or not ("*" in named or members & named):
+        return False
+    if denial.applies_to_children:
+        if not covers(denial.scope, scope):
+            return False
+    elif _normal(denial.scope) != _normal(scope):
+        return False
+    return grants(denial.permissions, action, kind) is None
+
+
+def _consider(
+    assignment: RoleAssignment,
+    definition: RoleDefinition | None,
+    members: set[str],
+    action: str,
+    scope: str,
+    kind: Kind,
+) -> Considered:
+    miss = "role-unknown" if definition is None else grants(definition.permissions, action, kind)
+    ours = assignment.principal_id.lower() in members
+    if miss is None and not ours:
+        miss = "other-principal"
+    elif miss is None and not covers(assignment.scope, scope):
+        miss = "other-scope"
+    elif miss is not None and not ours:
+        miss = "role-unknown"
+    name = definition.role_name if definition else ""
+    return Considered(assignment.id, name, assignment.scope, assignment.principal_id, miss)
+
+
+# The nearest miss is the one that a person most likely meant: the right role for the right
+# principal at the wrong place, then for the wrong principal, then a wrong role for the right one.
+_ORDER: tuple[Miss, ...] = (
+    "other-scope",
+    "other-principal",
+    "excluded-by-not-action",
+    "role-lacks-action",
+    "role-unknown",
+)
+
+
+def _distance(considered: Considered) -> int:
+    return _ORDER.index(considered.miss) if considered.miss else -1
