@@ -13,7 +13,7 @@ from apim_emulators.core.provenance import HEADER, Behaviour
 MAX_BODY = 1024 * 1024  # bytes
 
 
-class BodyTooLarge(ValueError):
+class BodyTooLargeError(ValueError):
     """The request's body is longer than the endpoint takes."""
 
     def __init__(self, limit: int) -> None:
@@ -21,12 +21,12 @@ class BodyTooLarge(ValueError):
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The whole body. Raises `BodyTooLarge` before more than `limit` bytes are kept."""
+    """The whole body. Raises `BodyTooLargeError` before more than `limit` bytes are kept."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise BodyTooLarge(limit)
+            raise BodyTooLargeError(limit)
     return bytes(body)
 
 
@@ -46,7 +46,7 @@ def json_response(
 
 
 class LazyApp:
-    """Builds its application at the first request: importing FastAPI costs more than the rest of the start."""
+    """Builds its application at the first request: FastAPI's import costs more than the rest of the start."""
 
     def __init__(self, build: Callable[[], ASGIApp]) -> None:
         self._build = build

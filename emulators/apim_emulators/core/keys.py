@@ -45,6 +45,9 @@ class FreshKeys:
 class PooledKeys:
     """Virtual runs: fixed keys, equal for equal purposes as far as the pool goes."""
 
+    def __init__(self) -> None:
+        self._owners: dict[int, str] = {}
+
     def rsa(self, purpose: str) -> RSAPrivateKey:
         pool = published_keys()
         index = int.from_bytes(sha256(purpose.encode()).digest()[:4], "big") % len(pool)
@@ -58,9 +61,6 @@ class PooledKeys:
 
     def load(self, pem: str) -> RSAPrivateKey:
         return _load(pem)
-
-    def __init__(self) -> None:
-        self._owners: dict[int, str] = {}
 
 
 @cache
