@@ -168,6 +168,7 @@ def _object(data: bytes, what: str) -> dict[str, Any]:
 
     try:
         value = json.loads(data, object_pairs_hook=unique)
+        msgspec.json.encode(value)  # refuses lone surrogates, which no answer or journal could repeat
     except JoseError:
         raise
     except (ValueError, RecursionError):
