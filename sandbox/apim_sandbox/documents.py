@@ -1,0 +1,291 @@
+"""YAML documents that know where each of their values stands: for worlds, manifests and scenarios.
+
+`parse` gives plain data (dict, list, str, int, float, bool, None) and, beside it, the line and
+column of every key and value by JSON pointer (RFC 6901). It is stricter than PyYAML: a duplicate key
+is an error, as is a key that is no scalar. Timestamps stay strings, as in Kubernetes.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MAX_CHARACTERS = 8 * 1024 * 1024
+MAX_VALUES = 500_000  # with aliases expanded: what an "alias bomb" grows into
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STANDARD = "tag:yaml.org,2002:"
+_TEXT_TAGS = {_STANDARD + name for name in ("str", "timestamp", "binary", "value")}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands; line and column count from 1, 0 when unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class DocumentError(ValueError):
+    """A document that a person must mend.
+
+    `fix` says what to do. `others` are further problems of the same files, found in the same look.
+    """
+
+    def __init__(
+        self, place: Place, message: str, fix: str = "", others: tuple["DocumentError", ...] = ()
+    ) -> None:
+        super().__init__(f"{place}: {message}" + (f" (fix: {fix})" if fix else ""))
+        self.place = place
+        self.message = message
+        self.fix = fix
+        self.others = others
+
+    @property
+    def file(self) -> str:
+        return self.place.file
+
+    @property
+    def line(self) -> int:
+        return self.place.line
+
+    @property
+    def column(self) -> int:
+        return self.place.column
+
+    @property
+    def problems(self) -> tuple["DocumentError", ...]:
+        """This error and the others, in the order of their places."""
+        return (self, *self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its data and the places of its keys and values."""
+
+    file: str
+    value: Any
+    values: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    keys: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+
+    def place(self, *path: str | int) -> Place:
+        """Where the value at `path` stands; for what is absent, its nearest ancestor."""
+        return self._find(self.values, path)
+
+    def key_place(self, *path: str | int) -> Place:
+        """Where the key of the value at `path` stands (a list's item: the item itself)."""
+        pointer = pointer_of(path)
+        if pointer in self.keys:
+            return Place(self.file, *self.keys[pointer])
+        return self.place(*path)
+
+    def error(self, path: Iterable[str | int], message: str, fix: str = "") -> DocumentError:
+        """An error about the value at `path`."""
+        return DocumentError(self.place(*path), message, fix)
+
+    def _find(self, table: Mapping[str, tuple[int, int]], path: tuple[str | int, ...]) -> Place:
+        for length in range(len(path), -1, -1):
+            found = table.get(pointer_of(path[:length]))
+            if found is not None:
+                return Place(self.file, *found)
+        return Place(self.file)
+
+
+def pointer_of(path: Iterable[str | int]) -> str:
+    """`path` as a JSON pointer."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """`path` as people write it: `spec.containers[0].name`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def read(path: Path) -> list[Document]:
+    """The documents of a file. Raises `DocumentError`, also when the file can't be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DocumentError(Place(str(path)), f"is not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise DocumentError(Place(str(path)), f"can't be read: {error.strerror}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str = "<text>") -> list[Document]:
+    """The documents of `text`, empty ones left out. Raises `DocumentError`."""
+    if len(text) > MAX_CHARACTERS:
+        raise DocumentError(Place(file), f"is longer than {MAX_CHARACTERS} characters")
+    documents = []
+    loader = _LOADER(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            builder = _Builder(file)
+            value = builder.build(node, "")
+            if value is not None:
+                documents.append(Document(file, value, builder.values, builder.keys))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise DocumentError(_place(file, mark), _sentence(error), _yaml_fix(error, text)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        raise DocumentError(
+            Place(file, line, column), f"character {error.character!r} is not allowed in YAML"
+        ) from None
+    except RecursionError:
+        raise DocumentError(Place(file), "is nested too deeply") from None
+    finally:
+        loader.dispose()
+    return documents
+
+
+def parse_one(text: str, file: str = "<text>") -> Document:
+    """The one document of `text`; an empty text is an empty mapping. Raises `DocumentError`."""
+    documents = parse(text, file)
+    if len(documents) > 1:
+        second = documents[1].place()
+        raise DocumentError(second, "a second document begins here, one is expected", "remove the --- line")
+    return documents[0] if documents else Document(file, {})
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant by `word`, if one is near enough."""
+    by_fold = {candidate.casefold().replace("_", "").replace("-", ""): candidate for candidate in known}
+    fold = word.casefold().replace("_", "").replace("-", "")
+    if fold in by_fold:
+        return by_fold[fold]
+    found = difflib.get_close_matches(fold, by_fold, n=1, cutoff=0.7)
+    return by_fold[found[0]] if found else None
+
+
+class _Builder:
+    """Turns a node graph into data, noting places on the way."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.values: dict[str, tuple[int, int]] = {}
+        self.keys: dict[str, tuple[int, int]] = {}
+        self._open: set[int] = set()
+        self._constructor = yaml.constructor.SafeConstructor()
+
+    def build(self, node: yaml.Node, pointer: str) -> Any:
+        self.values[pointer] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        if len(self.values) > MAX_VALUES:
+            raise DocumentError(
+                Place(self.file), f"has more than {MAX_VALUES} values once its aliases expand"
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            raise self._error(node, "an alias contains itself", "write the value out")
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                if node.tag != _STANDARD + "seq":
+                    raise self._unknown_tag(node)
+                return [self.build(item, f"{pointer}/{index}") for index, item in enumerate(node.value)]
+            if node.tag != _STANDARD + "map":
+                raise self._unknown_tag(node)
+            return self._mapping(node, pointer)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: yaml.Node, pointer: str) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, "a mapping's key must be a plain word", "put the key in quotes")
+            if key_node.tag == _STANDARD + "merge":
+                for name, value in self._merge(value_node, pointer):
+                    merged.setdefault(name, value)
+                continue
+            key = str(key_node.value)
+            child = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key in own:
+                first = self.keys[child][0]
+                raise self._error(
+                    key_node, f'key "{key}" appears twice, first in line {first}', "remove one of them"
+                )
+            self.keys[child] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            own[key] = self.build(value_node, child)
+        for name, value in merged.items():
+            own.setdefault(name, value)
+        return own
+
+    def _merge(self, node: yaml.Node, pointer: str) -> Iterator[tuple[str, Any]]:
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for source in sources:
+            if not isinstance(source, yaml.MappingNode):
+                raise self._error(source, "<< takes a mapping", "point the alias at a mapping")
+            part = _Builder(self.file)
+            part._open = self._open
+            value = part.build(source, pointer)
+            for table, theirs in ((self.values, part.values), (self.keys, part.keys)):
+                for where, mark in theirs.items():
+                    table.setdefault(where, mark)
+            yield from value.items()
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if node.tag in _TEXT_TAGS:
+            return node.value
+        if node.tag == _STANDARD + "null":
+            return None
+        try:
+            if node.tag == _STANDARD + "bool":
+                return self._constructor.construct_yaml_bool(node)
+            # YAML 1.1's base 60 ("12:30") is text to Kubernetes, and to people.
+            if node.tag in (_STANDARD + "int", _STANDARD + "float") and ":" in node.value:
+                return node.value
+            if node.tag == _STANDARD + "int":
+                return self._constructor.construct_yaml_int(node)
+            if node.tag == _STANDARD + "float":
+                return self._constructor.construct_yaml_float(node)
+        except (ValueError, KeyError):
+            raise self._error(node, f"{node.value!r} does not fit its tag {node.tag}") from None
+        raise self._unknown_tag(node)
+
+    def _unknown_tag(self, node: yaml.Node) -> DocumentError:
+        return self._error(node, f"tag {node.tag} is not known", "remove the tag")
+
+    def _error(self, node: yaml.Node, message: str, fix: str = "") -> DocumentError:
+        return DocumentError(_place(self.file, node.start_mark), message, fix)
+
+
+def _place(file: str, mark: Any) -> Place:
+    return Place(file) if mark is None else Place(file, mark.line + 1, mark.column + 1)
+
+
+def _sentence(error: yaml.MarkedYAMLError) -> str:
+    parts = [part for part in (error.context, error.problem) if part]
+    return "is not YAML: " + ", ".join(parts)
+
+
+def _yaml_fix(error: yaml.MarkedYAMLError, text: str) -> str:
+    mark = error.problem_mark
+    if mark is None:
+        return ""
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: mark.column + 1]:
+        return "indent with spaces, not with tabs"
+    problem = error.problem or ""
+    if "mapping values are not allowed" in problem:
+        return 'put a value that contains ": " in quotes, or check the indentation of this line'
+    if "undefined alias" in problem:
+        return "define the anchor (&name) before its alias (*name)"
+    return "check the indentation and the quotes of this line and the one before"

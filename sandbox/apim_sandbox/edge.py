@@ -1,0 +1,253 @@
+"""The one HTTPS edge: TLS by server name, applications by host, and an HTTP CONNECT proxy.
+
+    client ──CONNECT login.microsoftonline.com:443──► proxy ──► TLS listener ──► application of that host
+    client ──https://localhost:8443/{tenant}/…──────────────► TLS listener ──► application by path shape
+
+Names that the sandbox does not stand in for are refused at the proxy unless the internet is allowed.
+"""
+
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import anyio
+import uvicorn
+from anyio.abc import ByteStream, SocketStream
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from apim_sandbox.hosts import ByAddress, HostTable
+
+KEEP_ALIVE = 75  # seconds; uvicorn's default of 5 closes on every client that polls each 10 s
+MAX_HEAD = 16 * 1024  # bytes of a CONNECT request
+HEAD_TIMEOUT = 10  # seconds
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+class PortTakenError(OSError):
+    """A port is in use; the message names it, its holder where that can be read, and the way out."""
+
+
+def listen(port: int, option: str, host: str = "127.0.0.1") -> socket.socket:
+    """A bound TCP socket; port 0 takes a free one. Raises `PortTakenError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # IPPROTO_TCP by name: with 0 the event loop does not switch Nagle's algorithm off (44 ms an answer).
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        holder = port_holder(port)
+        by = f" by {holder}" if holder else ""
+        raise PortTakenError(
+            f"port {port} on {host} can't be used ({error.strerror}){by}; choose another with {option} PORT"
+        ) from None
+    bound.listen(1024)
+    bound.setblocking(False)
+    return bound
+
+
+class EdgeApp:
+    """ASGI: the application of the request's host; by path shape for the edge's own address."""
+
+    def __init__(self, hosts: HostTable, by_address: ByAddress | None = None) -> None:
+        self._hosts = hosts
+        self._by_address = by_address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        host = _host(scope)
+        if host in _LOCAL and self._by_address is not None:
+            host = self._by_address.host_for(scope["path"])
+            headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope["headers"] = [*headers, (b"host", host.encode())]
+        app = self._hosts.find(host)
+        if app is None:
+            known = ", ".join(self._hosts)
+            message = f"apim-sandbox does not stand in for {host!r}; it does for {known}\n"
+            await PlainTextResponse(message, 421)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves the process's signals alone: whoever started us handles them."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, bound: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serve `app` on `bound` while the block runs."""
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_keep_alive=KEEP_ALIVE, server_header=False,
+        date_header=True, timeout_graceful_shutdown=1, lifespan="off", ws="none",
+        h11_max_incomplete_event_size=65536,
+    )  # fmt: skip
+    config.load()
+    config.ssl = tls
+    server = Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.serve, [bound])
+        try:
+            await server.ready.wait()
+            yield
+        finally:
+            server.should_exit = server.force_exit = True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the proxy connects for a host."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectProxy:
+    """HTTP CONNECT: `route(host)` says where an emulated host listens, None where it is not ours."""
+
+    route: Callable[[str], Target | None]
+    allow_internet: bool = False
+
+    async def run(self, bound: socket.socket) -> None:
+        """Serve until cancelled."""
+        listener = await anyio.abc.SocketListener.from_socket(bound)
+        async with listener:
+            await listener.serve(self._serve)
+
+    async def _serve(self, client: SocketStream) -> None:
+        async with client:
+            try:
+                with anyio.fail_after(HEAD_TIMEOUT):
+                    head, rest = await _read_head(client)
+            except (TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError, ValueError):
+                return
+            target, problem = self._target(head)
+            try:
+                if target is None:
+                    await client.send(_refusal(problem))
+                    return
+                await self._connect(client, target, rest)
+            except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                return
+
+    async def _connect(self, client: SocketStream, target: Target, rest: bytes) -> None:
+        try:
+            server = await anyio.connect_tcp(target.host, target.port)
+        except OSError as error:
+            await client.send(_refusal(f"could not reach {target.host}:{target.port}: {error}", 502))
+            return
+        async with server:
+            await client.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if rest:
+                await server.send(rest)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_copy, client, server, tasks.cancel_scope)
+                await _copy(server, client, tasks.cancel_scope)
+
+    def _target(self, head: str) -> tuple[Target | None, str]:
+        method, _, rest = head.partition(" ")
+        authority = rest.partition(" ")[0]
+        if method != "CONNECT":
+            return None, (
+                f"this is a proxy for HTTPS (CONNECT) only, and {method} {authority[:200]} is not; "
+                "unset HTTP_PROXY, or add the host to NO_PROXY"
+            )
+        host, _, port = authority.rpartition(":")
+        host = host.strip("[]").lower()
+        if port == "443" and (found := self.route(host)) is not None:
+            return found, ""
+        if not port.isdigit() or not host:
+            return None, f"CONNECT {authority[:200]!r} names no host and port"
+        if self.allow_internet:
+            return Target(host, int(port)), ""
+        return None, (
+            f"apim-sandbox does not stand in for {host}:{port} and keeps the rest of the internet out; "
+            f"add {host} to NO_PROXY, or start with --allow-internet"
+        )
+
+
+def port_holder(port: int) -> str:
+    """The process that listens on a local TCP port, as far as this system lets us read it (Linux)."""
+    import os
+    from pathlib import Path
+
+    wanted = f":{port:04X}"
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            rows = Path(table).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for row in rows:
+            fields = row.split()
+            if fields[1].endswith(wanted) and fields[3] == "0A":
+                inodes.add(f"socket:[{fields[9]}]")
+    if not inodes:
+        return ""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(os.readlink(link) in inodes for link in (process / "fd").iterdir()):
+                command = (
+                    (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
+                return f"process {process.name} ({command[:80]})"
+        except OSError:
+            continue
+    return ""
+
+
+def _host(scope: Scope) -> str:
+    value = (
+        next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
+    )
+    if value.startswith("["):
+        return value[1:].partition("]")[0]
+    return value.partition(":")[0]
+
+
+async def _read_head(client: ByteStream) -> tuple[str, bytes]:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if len(data) > MAX_HEAD:
+            raise ValueError("request head too long")
+        data += await client.receive()
+    head, _, rest = data.partition(b"\r\n\r\n")
+    return head.decode("latin-1"), rest
+
+
+def _refusal(problem: str, status: int = 403) -> bytes:
+    reason = {403: "Forbidden", 502: "Bad Gateway"}[status]
+    body = f"{problem}\n".encode()
+    return (
+        f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    ).encode() + body
+
+
+async def _copy(source: ByteStream, sink: ByteStream, scope: anyio.CancelScope) -> None:
+    """Copy until `source` ends; a half-closed TLS connection is of no use, so both sides end with it."""
+    try:
+        async for chunk in source:
+            await sink.send(chunk)
+    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        pass
+    scope.cancel()
