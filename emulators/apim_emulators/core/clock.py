@@ -120,12 +120,16 @@ class MasterClock:
         moved, self._moved = self._moved, None
         if moved is not None:
             moved.set()
-        for listener in self._listeners:
+        for listener in list(self._listeners):
             listener()
 
     def on_move(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every advance or change of skew."""
         self._listeners.append(listener)
+
+    def off_move(self, listener: Callable[[], None]) -> None:
+        """Undo `on_move`."""
+        self._listeners.remove(listener)
 
     def skew(self, actor: str) -> float:
         return self._skews.get(actor, 0.0)

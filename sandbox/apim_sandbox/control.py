@@ -1,0 +1,295 @@
+"""The control service: plain HTTP on loopback; orders the journal, moves the clock, drives the cluster.
+
+Emulators, gateways and adapters in other processes post their events here; the command line, the
+script API and the pytest plugin read and steer through it. Bound elsewhere than on loopback it
+demands a bearer token.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Header, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.responses import Response
+
+from apim_emulators.core.clock import ClockError, MasterClock
+from apim_emulators.core.events import ClockMoved
+from apim_emulators.core.faults import FaultError, Faults, Planned, make_fault
+from apim_emulators.core.ids import Ids
+from apim_emulators.core.journal import MemoryJournal, decode, encode
+from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
+from apim_sandbox.cluster.protocol import Cluster
+from apim_sandbox.documents import DocumentError
+
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(slots=True)
+class Control:
+    """What the control service steers. `status` answers `GET /status`; `token` guards a public listener."""
+
+    clock: MasterClock
+    ids: Ids
+    journal: MemoryJournal
+    cluster: Cluster
+    faults: Faults
+    status: Callable[[], dict[str, Any]]
+    gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
+    token: str = ""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Advance(_Body):
+    """Seconds to move the sandbox's clock forwards."""
+
+    seconds: float = Field(ge=0, le=3650 * 86400)
+
+
+class Skew(_Body):
+    """An actor's clock against the sandbox's, in seconds; positive runs ahead."""
+
+    actor: str
+    seconds: float
+
+
+class Document(_Body):
+    path: str = ""
+    text: str
+
+
+class Apply(_Body):
+    """Manifests as text; `path` is what places in messages name."""
+
+    documents: list[Document]
+
+
+class NewFault(_Body):
+    """A fault of the registry with its target (an actor) and scope."""
+
+    fault: str
+    target: str
+    arguments: dict[str, Any] = {}
+    id: str | None = None
+    first_call: int = Field(default=1, ge=1)
+    last_call: int | None = Field(default=None, ge=1)
+
+
+def create_app(control: Control) -> FastAPI:
+    """The control service as an ASGI application."""
+    app = FastAPI(title="apim-sandbox control", version="1", docs_url="/docs", redoc_url=None)
+    _guard(app, control)
+    _journal_routes(app, control)
+    _clock_routes(app, control)
+    _cluster_routes(app, control)
+    _fault_routes(app, control)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/status")
+    async def status() -> dict[str, Any]:
+        return control.status()
+
+    return app
+
+
+def _guard(app: FastAPI, control: Control) -> None:
+    @app.middleware("http")
+    async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        presented = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if control.token and not compare_digest(presented.encode(), control.token.encode()):
+            return JSONResponse({"detail": "this control service wants Authorization: Bearer TOKEN"}, 401)
+        return await call_next(request)
+
+    @app.exception_handler(DocumentError)
+    async def bad_document(_: Request, error: DocumentError) -> Response:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    async def bad_value(_: Request, error: Exception) -> Response:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    for kind in (ClockError, FaultError, VocabularyError, msgspec.ValidationError, msgspec.DecodeError):
+        app.add_exception_handler(kind, bad_value)
+
+
+def _journal_routes(app: FastAPI, control: Control) -> None:
+    @app.post("/journal", status_code=204)
+    async def append(request: Request) -> Response:
+        """Take events of another process: one record a line, `sequence` ignored."""
+        for line in (await request.body()).splitlines():
+            record = decode(line)
+            control.journal.add(record.actor, record.at, record.event, record.duration)
+        return Response(status_code=204)
+
+    @app.get("/journal")
+    async def read(since: int = 0) -> Response:
+        lines = b"".join(encode(record) + b"\n" for record in control.journal.since(since))
+        return Response(lines, media_type=NDJSON)
+
+    @app.get("/journal/stream")
+    async def stream(
+        since: int = 0, last_event_id: Annotated[int | None, Header()] = None
+    ) -> StreamingResponse:
+        """Server-sent events: the kept records after `since`, then new ones as they come."""
+
+        async def events() -> AsyncIterator[bytes]:
+            async for record in control.journal.follow(last_event_id if last_event_id is not None else since):
+                yield b"id: %d\ndata: %s\n\n" % (record.sequence, encode(record))
+
+        return _sse(events())
+
+
+def _clock_routes(app: FastAPI, control: Control) -> None:
+    def shown() -> dict[str, Any]:
+        clock = control.clock
+        return {"now": clock.now(), "offset": clock.offset, "skews": clock.skews}
+
+    @app.get("/clock")
+    async def show() -> dict[str, Any]:
+        return shown()
+
+    @app.post("/clock/advance")
+    async def advance(body: Advance) -> dict[str, Any]:
+        control.clock.advance(body.seconds)
+        control.journal.add("control", control.clock.now(), ClockMoved(body.seconds), 0.0)
+        return shown()
+
+    @app.post("/clock/skew")
+    async def skew(body: Skew) -> dict[str, Any]:
+        if body.actor not in ACTORS:
+            raise VocabularyError(f"no actor is called {body.actor!r}; there are {', '.join(ACTORS)}")
+        control.clock.set_skew(body.actor, body.seconds)
+        control.journal.add("control", control.clock.now(), ClockMoved(0.0, body.actor, body.seconds), 0.0)
+        return shown()
+
+    @app.get("/clock/stream")
+    async def stream() -> StreamingResponse:
+        """Server-sent events: the clock now, and again at every move."""
+        import anyio
+
+        async def events() -> AsyncIterator[bytes]:
+            wake, moved = anyio.create_memory_object_stream[None](1)
+
+            def on_move() -> None:
+                # A move that finds the buffer full is shown by the one that waits in it.
+                if wake.statistics().current_buffer_used == 0:
+                    wake.send_nowait(None)
+
+            control.clock.on_move(on_move)
+            async with wake, moved:
+                try:
+                    yield b"data: %s\n\n" % msgspec.json.encode(shown())
+                    async for _ in moved:
+                        yield b"data: %s\n\n" % msgspec.json.encode(shown())
+                finally:
+                    control.clock.off_move(on_move)
+
+        return _sse(events())
+
+
+def _cluster_routes(app: FastAPI, control: Control) -> None:
+    @app.post("/apply")
+    async def apply(body: Apply) -> Any:
+        documents = [(document.path, document.text) for document in body.documents]
+        return msgspec.to_builtins(await control.cluster.apply(documents))
+
+    @app.post("/delete")
+    async def delete(body: Apply) -> Any:
+        documents = [(document.path, document.text) for document in body.documents]
+        return msgspec.to_builtins(await control.cluster.delete(documents))
+
+    @app.get("/pods")
+    async def pods() -> Any:
+        return msgspec.to_builtins(await control.cluster.pods())
+
+    @app.get("/events")
+    async def events() -> Any:
+        return msgspec.to_builtins(await control.cluster.events())
+
+    @app.delete("/pods/{namespace}/{name}", status_code=204)
+    async def delete_pod(namespace: str, name: str) -> Response:
+        if not await control.cluster.delete_pod(namespace, name):
+            raise HTTPException(404, f"no pod {namespace}/{name}")
+        return Response(status_code=204)
+
+    @app.get("/pods/{namespace}/{name}/logs")
+    async def logs(namespace: str, name: str, follow: bool = False) -> Response:
+        if not any(pod.namespace == namespace and pod.name == name for pod in await control.cluster.pods()):
+            raise HTTPException(404, f"no pod {namespace}/{name}")
+        if not follow:
+            lines = await control.cluster.logs(namespace, name)
+            return PlainTextResponse("".join(f"{line}\n" for line in lines))
+
+        async def stream() -> AsyncIterator[bytes]:
+            async for line in control.cluster.follow_logs(namespace, name):
+                yield f"{line}\n".encode()
+
+        return StreamingResponse(stream(), media_type="text/plain; charset=utf-8")
+
+    @app.get("/gateways")
+    async def gateways() -> Any:
+        return await control.gateways()
+
+    @app.get("/attach")
+    async def attach(service_account: Annotated[str, Query()]) -> StreamingResponse:
+        """Be a pod of a service account for as long as this answer is being read.
+
+        The first line is `{"environment": {...}, "directory": ...}`; the token file is renewed until
+        the reader goes away.
+        """
+        import anyio
+
+        account = ServiceAccountName.parse(service_account)
+
+        async def stream() -> AsyncIterator[bytes]:
+            async with control.cluster.attach(account) as attachment:
+                yield msgspec.json.encode(attachment) + b"\n"
+                while True:
+                    await anyio.sleep(5)
+                    yield b"\n"  # a reader that has gone is noticed at the next write
+
+        return StreamingResponse(stream(), media_type=NDJSON)
+
+
+def _fault_routes(app: FastAPI, control: Control) -> None:
+    @app.get("/faults")
+    async def faults() -> list[dict[str, Any]]:
+        return [
+            {**msgspec.to_builtins(planned), "fired": control.faults.fired.get(planned.id, 0)}
+            for planned in control.faults.planned.values()
+        ]
+
+    @app.post("/faults", status_code=201)
+    async def add(body: NewFault) -> dict[str, str]:
+        fault = make_fault(body.fault, **body.arguments)
+        if body.target not in ACTORS:
+            raise FaultError(f"target {body.target!r} is no actor; there are {', '.join(ACTORS)}")
+        fault_id = body.id or f"{body.fault}-{control.ids.suffix()}"
+        control.faults.add(Planned(fault_id, body.target, fault, body.first_call, body.last_call))
+        return {"id": fault_id}
+
+    @app.delete("/faults/{fault_id}", status_code=204)
+    async def remove(fault_id: str) -> Response:
+        if not control.faults.remove(fault_id):
+            raise HTTPException(
+                404, f"no fault {fault_id!r}; there are {', '.join(control.faults.planned) or 'none'}"
+            )
+        return Response(status_code=204)
+
+    @app.delete("/faults", status_code=204)
+    async def clear() -> Response:
+        control.faults.clear()
+        return Response(status_code=204)
+
+
+def _sse(events: AsyncIterator[bytes]) -> StreamingResponse:
+    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
