@@ -1,0 +1,200 @@
+"""The script API, synchronous: reach a running sandbox, its control service and its cloud routes.
+
+Changes to the cloud go through the public ARM and Graph routes with the operator's own token:
+nothing bypasses RBAC.
+"""
+
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import msgspec
+
+from apim_emulators.core import vocabulary as names
+from apim_emulators.core.journal import Record, decode
+from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
+
+ARM_API = "2022-04-01"
+
+
+class SandboxError(Exception):
+    """The sandbox refused; the message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who seeds and changes the world: a service principal with Owner in the default world."""
+
+    tenant: str
+    client_id: str
+    secret: str
+
+
+class Sandbox:
+    """A running sandbox. Use as a context manager, or call `close`."""
+
+    def __init__(self, instance: Instance, operator: Operator) -> None:
+        self.instance = instance
+        headers = {"authorization": f"Bearer {instance.control_token}"} if instance.control_token else {}
+        self._control = httpx.Client(base_url=instance.control, headers=headers, timeout=30, trust_env=False)
+        context = ssl.create_default_context(cafile=instance.ca_file)
+        self._cloud = httpx.Client(proxy=instance.proxy, verify=context, timeout=30, trust_env=False)
+        self._operator = operator
+        self._tokens: dict[str, str] = {}
+
+    @classmethod
+    def connect(cls, state_dir: Path | None = None) -> Self:
+        """The sandbox that runs in `state_dir` (the default one without it).
+
+        Raises `InstanceError` when none runs there.
+        """
+        state = StateDir(state_dir or default_state_dir())
+        instance = state.running()
+        if instance is None:
+            raise InstanceError(f"no sandbox runs in {state.path}", "apim-sandbox up --detach")
+        status = httpx.get(f"{instance.control}/status", timeout=10, trust_env=False).json()
+        operator = Operator(
+            status["operator"]["tenant"], status["operator"]["client_id"], state.secrets().operator
+        )
+        return cls(instance, operator)
+
+    def close(self) -> None:
+        self._control.close()
+        self._cloud.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- control
+
+    def status(self) -> dict[str, Any]:
+        """World, listeners, clock, pods: what `apim-sandbox status` prints."""
+        return self._json("GET", "/status")  # type: ignore[no-any-return]
+
+    def apply(self, documents: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Apply manifests, as `(path, text)`. Returns one result an object. Raises `SandboxError`."""
+        body = {"documents": [{"path": path, "text": text} for path, text in documents]}
+        return self._json("POST", "/apply", json=body)  # type: ignore[no-any-return]
+
+    def pods(self) -> list[dict[str, Any]]:
+        return self._json("GET", "/pods")  # type: ignore[no-any-return]
+
+    def gateways(self) -> list[dict[str, Any]]:
+        return self._json("GET", "/gateways")  # type: ignore[no-any-return]
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Delete a pod; its Deployment makes another."""
+        self._request("DELETE", f"/pods/{namespace}/{name}")
+
+    def logs(self, namespace: str, name: str, *, follow: bool = False) -> Iterator[str]:
+        """A pod's log lines, to the newest, or for ever with `follow`."""
+        path = f"/pods/{namespace}/{name}/logs"
+        with self._control.stream("GET", path, params={"follow": follow}, timeout=None) as answer:
+            _check(answer)
+            yield from answer.iter_lines()
+
+    def journal(self, since: int = 0) -> list[Record]:
+        """The journal's records after sequence number `since`."""
+        answer = self._request("GET", "/journal", params={"since": since})
+        return [decode(line) for line in answer.content.splitlines()]
+
+    def follow(self, since: int = 0) -> Iterator[Record]:
+        """Records after `since`, then new ones as they come; close the iterator to stop."""
+        with self._control.stream("GET", "/journal/stream", params={"since": since}, timeout=None) as answer:
+            _check(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield decode(line.removeprefix("data: "))
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock forwards."""
+        self._json("POST", "/clock/advance", json={"seconds": seconds})
+
+    # --- the cloud, through its public routes
+
+    def arm(self, method: str, path: str, *, body: Any = None, api_version: str = ARM_API) -> Any:
+        """A request to ARM as the operator, `path` from `/subscriptions/…`. Raises `SandboxError`."""
+        return self._as_operator(
+            method, f"https://{names.ARM_HOST}{path}", names.ARM_RESOURCE, body, {"api-version": api_version}
+        )
+
+    def graph(
+        self, method: str, path: str, *, body: Any = None, params: Mapping[str, str] | None = None
+    ) -> Any:
+        """A request to Microsoft Graph as the operator, `path` from `/v1.0/…`. Raises `SandboxError`."""
+        return self._as_operator(
+            method, f"https://{names.GRAPH_HOST}{path}", names.GRAPH_RESOURCE, body, params or {}
+        )
+
+    def token(self, resource: str) -> str:
+        """The operator's access token for `resource`, by its client secret."""
+        if resource not in self._tokens:
+            operator = self._operator
+            answer = self._cloud.post(
+                f"https://{names.LOGIN_HOST}/{operator.tenant}/oauth2/v2.0/token",
+                data={
+                    "grant_type": "client_credentials",
+                    "client_id": operator.client_id,
+                    "client_secret": operator.secret,
+                    "scope": f"{resource}/.default",
+                },
+            )
+            _check(answer)
+            self._tokens[resource] = answer.json()["access_token"]
+        return self._tokens[resource]
+
+    def _as_operator(self, method: str, url: str, resource: str, body: Any, params: Mapping[str, str]) -> Any:
+        for attempt in (1, 2):
+            headers = {"authorization": f"Bearer {self.token(resource)}"}
+            answer = self._cloud.request(method, url, json=body, params=params, headers=headers)
+            if answer.status_code == 401 and attempt == 1:
+                del self._tokens[resource]  # the sandbox's clock may have left this token behind
+                continue
+            break
+        _check(answer)
+        return answer.json() if answer.content else None
+
+    def _json(self, method: str, path: str, **arguments: Any) -> Any:
+        return self._request(method, path, **arguments).json()
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            answer = self._control.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise InstanceError(
+                f"the sandbox at {self.instance.control} does not answer: {error}", "apim-sandbox status"
+            ) from None
+        _check(answer)
+        return answer
+
+
+def _check(answer: httpx.Response) -> None:
+    if answer.is_success:
+        return
+    answer.read()
+    try:
+        body = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        raise SandboxError(f"{answer.status_code}: {answer.text[:500]}") from None
+    raise SandboxError(f"{_problem(body)}")
+
+
+def _problem(body: Any) -> str:
+    """The message of a control, ARM, Graph or Entra error body."""
+    if not isinstance(body, dict):
+        return str(body)
+    if "error_description" in body:
+        return str(body["error_description"])
+    error = body.get("error")
+    if isinstance(error, dict):
+        return f"{error.get('code')}: {error.get('message')}"
+    detail = body.get("detail", body)
+    if isinstance(detail, Sequence) and not isinstance(detail, str):
+        return "; ".join(f"{'.'.join(map(str, item.get('loc', ())))}: {item.get('msg')}" for item in detail)
+    return str(detail)
