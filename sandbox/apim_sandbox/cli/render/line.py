@@ -1,0 +1,94 @@
+"""A line of output as spans of text with a style: the same words in colour, plain, or in a recording.
+
+Renderers return lines; only `terminal` knows what a terminal is. Colour repeats what words say.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Literal
+
+WIDTH = 100
+
+Style = Literal["", "dim", "strong", "ok", "failed", "info", "mark", "command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    text: str
+    style: Style = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, without its line feed."""
+
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def plain(self) -> str:
+        return "".join(span.text for span in self.spans).rstrip()
+
+
+def line(*parts: "str | Span | tuple[str, Style]") -> Line:
+    """A line from plain strings, spans and `(text, style)` pairs; empty texts are left out."""
+    spans = []
+    for part in parts:
+        if isinstance(part, str):
+            span = Span(part)
+        elif isinstance(part, Span):
+            span = part
+        else:
+            span = Span(*part)
+        if span.text:
+            spans.append(span)
+    return Line(tuple(spans))
+
+
+EMPTY = Line()
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """The lines as text, each with its line feed."""
+    return "".join(one.plain + "\n" for one in lines)
+
+
+def paragraph(
+    text: str, *, indent: int = 0, hanging: int = 0, style: Style = "", width: int = WIDTH
+) -> list[Line]:
+    """Prose folded at `width`. Long words (ids, URLs, commands) are never cut."""
+    folded = wrap(
+        text,
+        width,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line((one, style)) for one in folded]
+
+
+def fold(text: str, width: int) -> list[str]:
+    """`text` in pieces of at most `width`, cut after a space, a comma or before a slash."""
+    pieces: list[str] = []
+    while len(text) > width:
+        at = max(text.rfind(" ", 0, width + 1), text.rfind(", ", 0, width) + 1)
+        if at <= width // 3:
+            at = text.rfind("/", width // 3, width)
+        if at <= 0:
+            at = width
+        pieces.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    pieces.append(text)
+    return pieces
+
+
+def milliseconds(seconds: float | None) -> str:
+    """`11 ms`, `1.2 s`, or nothing when not measured."""
+    if seconds is None:
+        return ""
+    if seconds < 0.0005:
+        return "<1 ms"
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    return f"{seconds:.1f} s"

@@ -1,0 +1,1 @@
+"""What happened, why it failed, and why it will: pure readers of the journal and of manifests."""
