@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["action", "dataAction"]
-# How near an assignment came, nearest first.
+# How an assignment failed to grant.
 Miss = Literal[
     "role-lacks-action", "excluded-by-not-action", "other-scope", "other-principal", "role-unknown"
 ]
+EVERYONE = (
+    "00000000-0000-0000-0000-000000000000"  # a deny assignment's SystemDefined principal; `*` is the same
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +101,33 @@ def evaluate(
     assignments: Iterable[RoleAssignment],
     denials: Iterable[DenyAssignment] = (),
     groups: Sequence[str] = (),
+    management_groups: Sequence[str] = (),
 ) -> Decision:
     """Decide whether `principal` (an object id) may do `action` at `scope` (a resource id).
 
     `groups` are the object ids of all groups that the principal is in, transitively. `definitions`
-    maps role definition ids in lower case to definitions.
+    maps a role's GUID in lower case (see `role_guid`) to its definition. `management_groups` are the
+    resource ids of those above the scope's subscription, which its own id does not tell.
     """
     members = {identity.lower() for identity in (principal, *groups)}
+    places = (scope, *management_groups)
     for denial in denials:
-        if _denies(denial, members, action, scope, kind):
+        if _denies(denial, members, action, places, kind):
             denied = Considered(denial.id, denial.name, denial.scope, principal)
             return Decision(False, action, scope, principal, denied_by=denied)
     nearest: Considered | None = None
+    best = _FARTHEST
     for assignment in assignments:
         definition = definitions.get(role_guid(assignment.role_definition_id))
-        considered = _consider(assignment, definition, members, action, scope, kind)
+        reached = _reaches(assignment.scope, places)
+        considered = _consider(assignment, definition, members, action, reached, kind)
+        if considered is None:
+            continue
         if considered.miss is None:
             return Decision(True, action, scope, principal, granted_by=considered)
-        if nearest is None or _distance(considered) < _distance(nearest):
-            nearest = considered
+        distance = (_ORDER.index(considered.miss), not reached)
+        if distance < best:
+            nearest, best = considered, distance
     return Decision(False, action, scope, principal, nearest=nearest)
 
 
@@ -168,15 +179,23 @@ def _normal(scope: str) -> str:
     return "/" + scope.strip("/").lower() if scope.strip("/") else ""
 
 
-def _denies(denial: DenyAssignment, members: set[str], action: str, scope: str, kind: Kind) -> bool:
+def _reaches(assigned: str, places: tuple[str, ...]) -> bool:
+    """Whether `assigned` reaches the first of `places`; the others are the management groups above it."""
+    scope, *management_groups = places
+    return covers(assigned, scope) or any(_normal(assigned) == _normal(group) for group in management_groups)
+
+
+def _denies(
+    denial: DenyAssignment, members: set[str], action: str, places: tuple[str, ...], kind: Kind
+) -> bool:
     named = {identity.lower() for identity in denial.principals}
     spared = {identity.lower() for identity in denial.exclude_principals}
-    if members & spared or not ("*" in named or members & named):
+    if members & spared or not (named & {"*", EVERYONE} or members & named):
         return False
     if denial.applies_to_children:
-        if not covers(denial.scope, scope):
+        if not _reaches(denial.scope, places):
             return False
-    elif _normal(denial.scope) != _normal(scope):
+    elif _normal(denial.scope) != _normal(places[0]):
         return False
     return grants(denial.permissions, action, kind) is None
 
@@ -186,23 +205,25 @@ def _consider(
     definition: RoleDefinition | None,
     members: set[str],
     action: str,
-    scope: str,
+    reached: bool,
     kind: Kind,
-) -> Considered:
-    miss = "role-unknown" if definition is None else grants(definition.permissions, action, kind)
+) -> Considered | None:
+    """The assignment with how it missed, if it did; None when it has nothing to do with the question."""
     ours = assignment.principal_id.lower() in members
+    miss = "role-unknown" if definition is None else grants(definition.permissions, action, kind)
+    if miss is not None and not ours:
+        return None
     if miss is None and not ours:
         miss = "other-principal"
-    elif miss is None and not covers(assignment.scope, scope):
+    elif miss is None and not reached:
         miss = "other-scope"
-    elif miss is not None and not ours:
-        miss = "role-unknown"
     name = definition.role_name if definition else ""
     return Considered(assignment.id, name, assignment.scope, assignment.principal_id, miss)
 
 
 # The nearest miss is the one that a person most likely meant: the right role for the right
 # principal at the wrong place, then for the wrong principal, then a wrong role for the right one.
+# Of equal misses the one that reaches the scope is nearer.
 _ORDER: tuple[Miss, ...] = (
     "other-scope",
     "other-principal",
@@ -210,7 +231,4 @@ _ORDER: tuple[Miss, ...] = (
     "role-lacks-action",
     "role-unknown",
 )
-
-
-def _distance(considered: Considered) -> int:
-    return _ORDER.index(considered.miss) if considered.miss else -1
+_FARTHEST = (len(_ORDER), True)
