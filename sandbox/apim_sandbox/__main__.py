@@ -1,0 +1,5 @@
+"""`python -m apim_sandbox` is `apim-sandbox`."""
+
+from apim_sandbox.cli import main
+
+main()
