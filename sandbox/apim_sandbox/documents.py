@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 MAX_CHARACTERS = 8 * 1024 * 1024
-MAX_VALUES = 500_000  # with aliases expanded: what an "alias bomb" grows into
+MAX_DEPTH = 100
+MAX_VALUES = 100_000  # with aliases expanded: what an "alias bomb" grows into
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STANDARD = "tag:yaml.org,2002:"
@@ -131,6 +132,7 @@ def parse(text: str, file: str = "<text>") -> list[Document]:
     documents = []
     loader = _LOADER(text)
     try:
+        _refuse_depth(text, file)
         while loader.check_node():
             node = loader.get_node()
             builder = _Builder(file)
@@ -143,11 +145,10 @@ def parse(text: str, file: str = "<text>") -> list[Document]:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        point = error.character if isinstance(error.character, int) else ord(error.character)
         raise DocumentError(
-            Place(file, line, column), f"character {error.character!r} is not allowed in YAML"
+            Place(file, line, column), f"character U+{point:04X} is not allowed in YAML"
         ) from None
-    except RecursionError:
-        raise DocumentError(Place(file), "is nested too deeply") from None
     finally:
         loader.dispose()
     return documents
@@ -172,6 +173,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_fold[found[0]] if found else None
 
 
+def _refuse_depth(text: str, file: str) -> None:
+    """Composing recurses in C, where too deep means a crash, so depth is counted over events before."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise DocumentError(
+                    _place(file, event.start_mark), f"is nested deeper than {MAX_DEPTH} levels"
+                )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
 class _Builder:
     """Turns a node graph into data, noting places on the way."""
 
@@ -185,9 +200,7 @@ class _Builder:
     def build(self, node: yaml.Node, pointer: str) -> Any:
         self.values[pointer] = (node.start_mark.line + 1, node.start_mark.column + 1)
         if len(self.values) > MAX_VALUES:
-            raise DocumentError(
-                Place(self.file), f"has more than {MAX_VALUES} values once its aliases expand"
-            )
+            raise DocumentError(Place(self.file), f"has more than {MAX_VALUES} values, aliases expanded")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self._open:

@@ -1,0 +1,451 @@
+"""What exists before anything runs: tenants, applications, subscriptions, gateways, clusters.
+
+The YAML file's keys are the camelCase forms of these names. Every object id may be left out: it is
+then derived from the object's name, so that the same file always gives the same ids. A world never
+holds a port. Principals are named: an application's name means its service principal,
+`service:NAME` an API Management service's system-assigned identity, `identity:NAME` a user-assigned
+identity, `group:NAME`, `user:NAME`; anything that looks like a GUID is taken as an object id.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE, ServiceAccountName, VocabularyError
+from apim_sandbox.world import resolve
+from apim_sandbox.world.ids import complete
+from apim_sandbox.world.resolve import Principal
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def is_guid(text: str) -> bool:
+    """Whether `text` is a GUID, in either case."""
+    return _GUID.fullmatch(text) is not None
+
+
+def _guid(text: str) -> str:
+    if text and not is_guid(text):
+        raise ValueError(f"{text!r} is not a GUID such as 11111111-1111-4111-8111-111111111111")
+    return text.lower()
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str):
+        return value
+    number, unit = value[:-1], value[-1:]
+    try:
+        return float(number) * _UNITS[unit]
+    except (KeyError, ValueError):
+        raise ValueError(f"{value!r} is not a duration such as 30s, 10m, 1.5h or 2d") from None
+
+
+def _https(text: str) -> str:
+    if not text.startswith("https://"):
+        raise ValueError(f"{text!r} does not begin with https://")
+    host = text.removeprefix("https://").split("/", 1)[0]
+    if ":" in host:
+        raise ValueError(f"{text!r} names a port; a world never does")
+    if not host:
+        raise ValueError(f"{text!r} names no host")
+    return text
+
+
+def _absolute(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError(f"{text!r} is not an absolute URL")
+    return text
+
+
+def _path(text: str) -> str:
+    if text.startswith("/") or text.endswith("/"):
+        raise ValueError(f"{text!r} must neither begin nor end with a slash")
+    return text
+
+
+def _kubernetes_name(text: str) -> str:
+    try:
+        ServiceAccountName("default", text)
+    except VocabularyError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Guid = Annotated[str, AfterValidator(_guid)]
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=0)]
+HttpsUrl = Annotated[str, AfterValidator(_https)]
+Url = Annotated[str, AfterValidator(_absolute)]
+Strings = tuple[str, ...]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+# Strict, except that YAML's lists become tuples.
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class FederatedIdentityCredential(_Model):
+    """Whose tokens stand for the application: issuer, subject and audience, compared byte for byte."""
+
+    name: Name
+    issuer: str
+    subject: str
+    audiences: Annotated[Strings, BeforeValidator(_tuple), Field(min_length=1, max_length=1)] = (
+        TOKEN_EXCHANGE_AUDIENCE,
+    )
+    description: str = ""
+    id: Guid = ""
+
+
+class ClientSecret(_Model):
+    """A password of an application. Without `value` the sandbox makes one at the first start."""
+
+    name: Name
+    value: str | None = None
+    expires_in: Seconds = 180 * 86400.0
+    """Life from the sandbox's start."""
+    key_id: Guid = ""
+
+
+class ServicePrincipal(_Model):
+    """The application's identity in the tenant: what roles are assigned to."""
+
+    object_id: Guid = ""
+    enabled: bool = True
+
+
+class Application(_Model):
+    """An app registration. `servicePrincipal: null` registers it without one."""
+
+    name: Name
+    app_id: Guid = ""
+    """The client id."""
+    object_id: Guid = ""
+    service_principal: ServicePrincipal | None = ServicePrincipal()
+    federated_identity_credentials: Annotated[
+        tuple[FederatedIdentityCredential, ...], BeforeValidator(_tuple), Field(max_length=20)
+    ] = ()
+    client_secrets: Annotated[tuple[ClientSecret, ...], BeforeValidator(_tuple)] = ()
+    graph_roles: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    """Application permissions on Microsoft Graph, such as Application.ReadWrite.All."""
+    multi_tenant: bool = False
+
+
+class Group(_Model):
+    """A security group; members are principals of the same tenant, groups included."""
+
+    name: Name
+    object_id: Guid = ""
+    members: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+
+class User(_Model):
+    """A person, as far as role assignments need one; nobody signs in as a user here."""
+
+    name: Name
+    object_id: Guid = ""
+
+
+class Tenant(_Model):
+    """A Microsoft Entra tenant; `name` is its initial domain."""
+
+    name: Name
+    id: Guid = ""
+    display_name: str = ""
+    applications: Annotated[tuple[Application, ...], BeforeValidator(_tuple)] = ()
+    groups: Annotated[tuple[Group, ...], BeforeValidator(_tuple)] = ()
+    users: Annotated[tuple[User, ...], BeforeValidator(_tuple)] = ()
+
+
+class Operation(_Model):
+    """An operation of an API: a method and a URL template."""
+
+    name: Name
+    method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
+    url_template: Annotated[str, Field(pattern=r"^/")] = "/"
+    display_name: str = ""
+
+
+class Api(_Model):
+    """An API: what comes in under `path` goes to `serviceUrl`."""
+
+    name: Name
+    path: Annotated[str, AfterValidator(_path)] = ""
+    service_url: Url
+    display_name: str = ""
+    protocols: Annotated[tuple[Literal["http", "https"], ...], BeforeValidator(_tuple)] = ("https",)
+    subscription_required: bool = False
+    operations: Annotated[tuple[Operation, ...], BeforeValidator(_tuple)] = ()
+
+
+class LocationData(_Model):
+    """Where a self-hosted gateway stands, as its owner says."""
+
+    name: Name
+    city: str = ""
+    district: str = ""
+    country_or_region: str = ""
+
+
+class Gateway(_Model):
+    """A self-hosted gateway resource; `apis` names the APIs of the service assigned to it."""
+
+    name: Name
+    description: str = ""
+    location_data: LocationData | None = None
+    apis: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+
+class ServiceIdentity(_Model):
+    """The managed identities of an API Management service.
+
+    `principalId`, `clientId` are those of the system-assigned one; `userAssignedIdentities` names
+    identities of the same subscription.
+    """
+
+    type: Literal["SystemAssigned", "UserAssigned", "SystemAssigned, UserAssigned", "None"] = "SystemAssigned"
+    principal_id: Guid = ""
+    client_id: Guid = ""
+    user_assigned_identities: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+    @property
+    def has_system_assigned(self) -> bool:
+        return self.type.startswith("SystemAssigned")
+
+
+class Sku(_Model):
+    """The tier; self-hosted gateways need Developer or Premium."""
+
+    name: Literal["Developer", "Premium", "Basic", "Standard", "Consumption"] = "Developer"
+    capacity: Annotated[int, Field(ge=0)] = 1
+
+
+class ApiManagementService(_Model):
+    """An API Management instance; its configuration API answers at NAME.configuration.azure-api.net."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?$")]
+    location: str = "westeurope"
+    publisher_name: str = "Contoso"
+    publisher_email: str = "apis@contoso.example"
+    sku: Sku = Sku()
+    identity: ServiceIdentity = ServiceIdentity()
+    apis: Annotated[tuple[Api, ...], BeforeValidator(_tuple)] = ()
+    gateways: Annotated[tuple[Gateway, ...], BeforeValidator(_tuple)] = ()
+
+
+class UserAssignedIdentity(_Model):
+    """A user-assigned managed identity, possibly with federated credentials of its own."""
+
+    name: Name
+    location: str = "westeurope"
+    client_id: Guid = ""
+    principal_id: Guid = ""
+    federated_identity_credentials: Annotated[
+        tuple[FederatedIdentityCredential, ...], BeforeValidator(_tuple), Field(max_length=20)
+    ] = ()
+
+
+class ResourceGroup(_Model):
+    """A resource group."""
+
+    name: Name
+    location: str = "westeurope"
+    api_management_services: Annotated[tuple[ApiManagementService, ...], BeforeValidator(_tuple)] = ()
+    user_assigned_identities: Annotated[tuple[UserAssignedIdentity, ...], BeforeValidator(_tuple)] = ()
+
+
+class Permissions(_Model):
+    """What a role allows, or a deny assignment forbids; wildcards as in Azure."""
+
+    actions: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    not_actions: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    data_actions: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    not_data_actions: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+
+class RoleDefinition(Permissions):
+    """A custom role of the subscription; without `assignableScopes` it is assignable anywhere in it."""
+
+    name: Name
+    id: Guid = ""
+    description: str = ""
+    assignable_scopes: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+
+class RoleAssignment(_Model):
+    """A role for a principal at a scope.
+
+    `role`: a custom role's name, a built-in role's name, or a role's GUID. `scope`: `subscription`,
+    `resourceGroup:NAME`, `service:NAME`, `gateway:SERVICE/NAME`, or a resource id.
+    """
+
+    role: Name
+    principal: Name
+    scope: str = "subscription"
+    id: Guid = ""
+
+
+class DenyAssignment(Permissions):
+    """A deny assignment; `principals: ["*"]` denies everybody."""
+
+    name: Name
+    principals: Annotated[Strings, BeforeValidator(_tuple), Field(min_length=1)]
+    exclude_principals: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    scope: str = "subscription"
+    applies_to_children: bool = True
+    id: Guid = ""
+
+
+class Subscription(_Model):
+    """An Azure subscription; `tenant` names the tenant it trusts (needed only if there are several)."""
+
+    name: Name
+    id: Guid = ""
+    tenant: str = ""
+    resource_groups: Annotated[tuple[ResourceGroup, ...], BeforeValidator(_tuple)] = ()
+    role_definitions: Annotated[tuple[RoleDefinition, ...], BeforeValidator(_tuple)] = ()
+    role_assignments: Annotated[tuple[RoleAssignment, ...], BeforeValidator(_tuple)] = ()
+    deny_assignments: Annotated[tuple[DenyAssignment, ...], BeforeValidator(_tuple)] = ()
+
+
+class Webhook(_Model):
+    """The cluster's azure-workload-identity webhook, and how the API server calls it."""
+
+    enabled: bool = True
+    profile: Literal["1.6.0", "1.5.1"] = "1.6.0"
+    environment: str = "AzurePublicCloud"
+    """AZURE_ENVIRONMENT: decides AZURE_AUTHORITY_HOST."""
+    tenant: str = ""
+    """The tenant whose id becomes AZURE_TENANT_ID; the world's first one by default."""
+    audience: str = TOKEN_EXCHANGE_AUDIENCE
+    failure_policy: Literal["Fail", "Ignore"] = "Fail"
+    timeout: Annotated[Seconds, Field(gt=0, le=30)] = 10.0
+    namespace_selector: Mapping[str, str] = Field(default_factory=dict)
+    """Labels that a pod's namespace must carry; empty selects every namespace."""
+
+
+class ServiceAccount(_Model):
+    """A service account that exists before any manifest is applied."""
+
+    namespace: Annotated[str, AfterValidator(_kubernetes_name)]
+    name: Annotated[str, AfterValidator(_kubernetes_name)]
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Node(_Model):
+    """The one node's allocatable size, in Kubernetes quantities."""
+
+    name: str = "contoso-node"
+    cpu: Annotated[str, Field(pattern=r"^\d+(\.\d+)?m?$")] = "8"
+    memory: Annotated[str, Field(pattern=r"^\d+(Ki|Mi|Gi|Ti|K|M|G|T)?$")] = "16Gi"
+
+
+class Cluster(_Model):
+    """A Kubernetes cluster: its service-account issuer, webhook and node."""
+
+    name: Name
+    issuer: HttpsUrl
+    webhook: Webhook = Webhook()
+    service_accounts: Annotated[tuple[ServiceAccount, ...], BeforeValidator(_tuple)] = ()
+    max_token_expiration: Seconds | None = None
+    """The API server's --service-account-max-token-expiration."""
+    node: Node = Node()
+
+
+class Propagation(_Model):
+    """How long a write stays unseen, by kind. Azure: a role up to 10 m, a credential some minutes."""
+
+    application: Seconds = 0.0
+    service_principal: Seconds = 0.0
+    federated_identity_credential: Seconds = 0.0
+    role_definition: Seconds = 0.0
+    role_assignment: Seconds = 0.0
+    deny_assignment: Seconds = 0.0
+    group_membership: Seconds = 0.0
+
+
+class EntraSettings(_Model):
+    """How Entra behaves where Microsoft changed it over the years, or keeps it to itself."""
+
+    no_match: Literal["granular", "2023", "2022"] = "granular"
+    """Which answer an assertion gets that no federated credential matches."""
+    token_lifetime: Annotated[Seconds, Field(ge=600, le=86400)] | None = None
+    """Life of access tokens; by default between 60 and 90 minutes, as Entra draws it."""
+    issuer_cache: Seconds = 3600.0
+    """How long an issuer's discovery document and keys are kept."""
+
+
+class Settings(_Model):
+    """What is no object: the emulators' choices."""
+
+    propagation: Propagation = Propagation()
+    entra: EntraSettings = EntraSettings()
+
+
+class World(_Model):
+    """Everything that a sandbox starts from."""
+
+    name: Name = "world"
+    tenants: Annotated[tuple[Tenant, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    subscriptions: Annotated[tuple[Subscription, ...], BeforeValidator(_tuple)] = ()
+    operator: str | None = None
+    """The application (with a client secret) as which the sandbox's own commands act."""
+    clusters: Annotated[tuple[Cluster, ...], BeforeValidator(_tuple)] = ()
+    settings: Settings = Settings()
+
+    def tenant(self, name: str = "") -> Tenant:
+        """The tenant called `name` (domain or id), the first one without a name."""
+        return resolve.tenant(self, name)
+
+    def application(self, name: str) -> Application:
+        """The application called `name`, of any tenant."""
+        return resolve.application(self, name)
+
+    def resolve_principal(self, owner: Subscription | Tenant, name: str) -> Principal:
+        """Whom `name` means in a subscription's tenant. Raises `resolve.UnknownNameError`."""
+        trusted = self.tenant(owner.tenant) if isinstance(owner, Subscription) else owner
+        trusting = [one for one in self.subscriptions if self.tenant(one.tenant).id == trusted.id]
+        return resolve.principal(trusted, trusting, name)
+
+    def resolve_scope(self, subscription: Subscription, text: str) -> str:
+        """A scope's resource id. Raises `resolve.UnknownNameError`."""
+        return resolve.scope(subscription, text)
+
+    def resolve_role(self, subscription: Subscription, name: str) -> str:
+        """A role definition's full id. Raises `resolve.UnknownNameError`."""
+        return resolve.role(subscription, name)
+
+    def service_id(self, subscription: Subscription, name: str) -> str:
+        """The resource id of an API Management service. Raises `resolve.UnknownNameError`."""
+        return resolve.service_id(subscription, name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_ids(cls, value: Any) -> Any:
+        return complete(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(by_alias=True, exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,29 @@
+"""The world file's JSON Schema; `python -m apim_sandbox.world.schema` writes docs/world.schema.json."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from apim_sandbox.world.model import World
+
+PATH = Path("docs/world.schema.json")
+
+
+def schema() -> dict[str, Any]:
+    """The schema, draft 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **World.model_json_schema(by_alias=True),
+        "title": "apim-sandbox world",
+    }
+
+
+def rendered() -> str:
+    """The schema as its file has it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(rendered(), encoding="utf-8")
+    sys.stdout.write(f"wrote {PATH}\n")
