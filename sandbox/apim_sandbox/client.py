@@ -5,7 +5,8 @@ nothing bypasses RBAC.
 """
 
 import ssl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,14 @@ class Operator:
     tenant: str
     client_id: str
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a program in a pod would see: `environment` to add to its own, and its volumes' directory."""
+
+    environment: dict[str, str]
+    directory: str
 
 
 class Sandbox:
@@ -104,17 +113,46 @@ class Sandbox:
         answer = self._request("GET", "/journal", params={"since": since})
         return [decode(line) for line in answer.content.splitlines()]
 
-    def follow(self, since: int = 0) -> Iterator[Record]:
-        """Records after `since`, then new ones as they come; close the iterator to stop."""
-        with self._control.stream("GET", "/journal/stream", params={"since": since}, timeout=None) as answer:
+    def follow(self, since: int = 0, *, timeout: float | None = None) -> Iterator[Record]:
+        """Records after `since`, then new ones as they come; close the iterator to stop.
+
+        Raises `TimeoutError` when nothing came for `timeout` seconds of real time.
+        """
+        limits = httpx.Timeout(30, read=timeout)
+        path = "/journal/stream"
+        with self._control.stream("GET", path, params={"since": since}, timeout=limits) as answer:
             _check(answer)
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    yield decode(line.removeprefix("data: "))
+            try:
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield decode(line.removeprefix("data: "))
+            except httpx.ReadTimeout:
+                raise TimeoutError(f"nothing happened for {timeout:g} s") from None
+
+    def wait_for(
+        self, what: str, wanted: Callable[[Record], bool], *, since: int = 0, timeout: float = 15.0
+    ) -> Record:
+        """The first record after `since` for which `wanted` holds. Raises `SandboxError` naming `what`."""
+        with closing(self.follow(since, timeout=timeout)) as records:
+            try:
+                return next(record for record in records if wanted(record))
+            except (TimeoutError, StopIteration):
+                raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come") from None
 
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock forwards."""
         self._json("POST", "/clock/advance", json={"seconds": seconds})
+
+    @contextmanager
+    def attach(self, service_account: str | None = None) -> Iterator["Pod"]:
+        """Be a pod of `NAMESPACE/NAME` while the block runs: its environment, its renewed token file.
+
+        Without a name: the service account of the world's first federated credential.
+        """
+        params = {"service_account": service_account or ""}
+        with self._control.stream("GET", "/attach", params=params, timeout=None) as answer:
+            _check(answer)
+            yield msgspec.json.decode(next(answer.iter_lines()), type=Pod)
 
     # --- the cloud, through its public routes
 

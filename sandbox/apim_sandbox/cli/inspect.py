@@ -1,0 +1,159 @@
+"""The commands that look: `status`, `get`, `logs`, `journal`, `explain`; and the clock."""
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from apim_emulators.core.clock import rfc3339
+from apim_emulators.core.journal import encode
+from apim_sandbox.cli.problems import BAD_INPUT, BROKEN, USAGE
+from apim_sandbox.cli.render.line import Line, line
+from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.client import Sandbox, SandboxError
+from apim_sandbox.durations import parse_duration, show_duration
+
+
+def show_status(state_dir: Path | None, *, as_json: bool) -> int:
+    """What runs and where."""
+    with Sandbox.connect(state_dir) as sandbox:
+        status = sandbox.status()
+        pods = sandbox.pods()
+    if as_json:
+        _json({**status, "pods": pods})
+        return 0
+    instance = sandbox.instance
+    ready = sum(pod["ready"] for pod in pods)
+    ahead = f", {show_duration(status['clock']['offset'])} ahead" if status["clock"]["offset"] else ""
+    Terminal().print(
+        [
+            line((f"Sandbox running (pid {instance.pid}), world {instance.world}.", "strong")),
+            line(f"  by name      HTTPS_PROXY={instance.proxy}   CA {instance.ca_file}"),
+            line(f"  by address   {instance.edge}"),
+            line(f"  control      {instance.control}"),
+            line(f"  state        {instance.state_dir}"),
+            line(f"  clock        {rfc3339(status['clock']['now'])}{ahead}"),
+            line(f"  emulators    {', '.join(status['emulators'])}"),
+            line(f"  pods         {ready} of {len(pods)} ready"),
+            line("Next:  ", ("apim-sandbox get pods" if pods else "apim-sandbox apply -f FILE", "command")),
+        ]
+    )
+    return 0
+
+
+def show_list(what: str, state_dir: Path | None, *, as_json: bool) -> int:
+    """`get pods` or `get gateways`."""
+    from apim_sandbox.cli.render.tables import gateways_table, pods_table
+
+    tables = {"pods": (Sandbox.pods, pods_table), "gateways": (Sandbox.gateways, gateways_table)}
+    name = what.lower()
+    name = name if name.endswith("s") else f"{name}s"
+    if name not in tables:
+        print(f"error: {what!r} can't be listed; there are {', '.join(tables)}", file=sys.stderr)
+        return USAGE
+    fetch, table = tables[name]
+    with Sandbox.connect(state_dir) as sandbox:
+        rows = fetch(sandbox)
+    if as_json:
+        _json(rows)
+    else:
+        Terminal().print(table(rows))
+    return 0
+
+
+def show_logs(pod: str, state_dir: Path | None, *, follow: bool) -> int:
+    """A pod's log, unchanged."""
+    with Sandbox.connect(state_dir) as sandbox:
+        namespace, name = find_pod(sandbox.pods(), pod)
+        with closing(sandbox.logs(namespace, name, follow=follow)) as lines:
+            for text in lines:
+                print(text, flush=True)
+    return 0
+
+
+def find_pod(pods: list[dict[str, Any]], wanted: str) -> tuple[str, str]:
+    """`(namespace, name)` of the pod called `wanted`, or the only one that begins so.
+
+    Raises `SandboxError` that lists the pods there are.
+    """
+    namespace, _, name = wanted.rpartition("/")
+    mine = [pod for pod in pods if not namespace or pod["namespace"] == namespace]
+    found = [pod for pod in mine if pod["name"] == name] or [
+        pod for pod in mine if pod["name"].startswith(name)
+    ]
+    if len(found) == 1:
+        return found[0]["namespace"], found[0]["name"]
+    there = ", ".join(f"{pod['namespace']}/{pod['name']}" for pod in (found or pods)) or "none"
+    problem = f"{len(found)} pods begin with {wanted!r}" if found else f"no pod is called {wanted!r}"
+    raise SandboxError(f"{problem}; there are {there}")
+
+
+def show_journal(state_dir: Path | None, *, follow: bool, as_json: bool, since: int) -> int:
+    """Every record, as a line for people or for programs."""
+    from apim_sandbox.cli.render.journal import record_lines
+
+    terminal = Terminal()
+    with Sandbox.connect(state_dir) as sandbox:
+        for record in sandbox.follow(since) if follow else sandbox.journal(since):
+            if as_json:
+                print(encode(record).decode(), flush=True)
+            else:
+                terminal.print(record_lines(record))
+    return 0
+
+
+def show_explanation(target: str | None, state_dir: Path | None, *, as_json: bool) -> int:
+    """Why the last failure, a pod, a request or a code is as it is."""
+    from apim_sandbox.cli.render.explanation import code_lines, explanation_lines
+    from apim_sandbox.insight.codes import explain_code
+    from apim_sandbox.insight.explain import explain
+
+    if target is not None and (known := explain_code(target)) is not None:
+        _json(msgspec.to_builtins(known)) if as_json else Terminal().print(code_lines(known))
+        return 0
+    with Sandbox.connect(state_dir) as sandbox:
+        records = sandbox.journal()
+    explanation = explain(records, target)
+    if explanation is None:
+        message = f"nothing about {target!r} in the journal is broken" if target else "nothing is broken"
+        _json(None) if as_json else Terminal().print(_nothing(message))
+        return 0
+    if as_json:
+        _json(msgspec.to_builtins(explanation))
+    else:
+        Terminal().print(explanation_lines(explanation))
+    return BROKEN
+
+
+def _nothing(message: str) -> list[Line]:
+    return [
+        line(
+            f"As far as the journal tells, {message}.   All that happened:  ",
+            ("apim-sandbox journal", "command"),
+        )
+    ]
+
+
+def advance_clock(duration: str, state_dir: Path | None) -> int:
+    """Move the sandbox's clock forwards."""
+    try:
+        seconds = parse_duration(duration)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    with Sandbox.connect(state_dir) as sandbox:
+        sandbox.advance(seconds)
+        now = sandbox.status()["clock"]["now"]
+    Terminal().print(
+        [
+            line(f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(now)}."),
+            line("Emulators, kubelet and reference gateways follow; programs under `run` keep real time."),
+        ]
+    )
+    return 0
+
+
+def _json(value: Any) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
