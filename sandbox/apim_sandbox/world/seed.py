@@ -187,9 +187,7 @@ def _access(tenant: model.Tenant, subscription: model.Subscription, state: ArmSt
             f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{assignment.id}"
         )
         state.put_role_assignment(
-            AssignmentRecord(
-                RoleAssignment(assignment_id, scope, role_id, principal.object_id, principal.type)
-            )
+            RoleAssignment(assignment_id, scope, role_id, principal.object_id, principal.type)
         )
     for denial in subscription.deny_assignments:
         scope = resolve.scope(subscription, denial.scope)
