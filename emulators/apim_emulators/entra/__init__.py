@@ -1,0 +1,1 @@
+"""Microsoft Entra: the directory, the token endpoint with its verdict on assertions, and Microsoft Graph."""

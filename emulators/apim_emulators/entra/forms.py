@@ -1,0 +1,114 @@
+"""A token request as it came: the form, Basic credentials, ids. Pure; nothing is looked up yet."""
+
+import re
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl, unquote_plus
+
+from apim_emulators.core.vocabulary import LOGIN_HOST
+from apim_emulators.entra.model import GUID
+
+MAX_FORM = 256 * 1024  # bytes
+MAX_FIELDS = 64
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a client sent to a token endpoint.
+
+    `tenant` is the path's segment as it came; `version` the endpoint's (1 takes `resource`, 2 `scope`).
+    `duplicated` names the first form field that came twice; `malformed` says that there is no reading
+    the request. `correlation_id` is empty unless the client sent a GUID.
+    """
+
+    method: str
+    tenant: str
+    version: Literal[1, 2]
+    host: str
+    form: Mapping[str, str] = field(default_factory=dict)
+    client_id: str = ""
+    secret: str = ""
+    duplicated: str = ""
+    malformed: bool = False
+    correlation_id: str = ""
+    return_correlation_id: bool = False
+
+    @property
+    def assertion(self) -> str:
+        return self.form.get("client_assertion", "")
+
+    @property
+    def scope(self) -> str:
+        """What the token is wanted for: `scope`, or `resource` at the v1 endpoint."""
+        return self.form.get("scope" if self.version == 2 else "resource", "")
+
+
+def read_request(
+    *,
+    method: str,
+    tenant: str,
+    version: Literal[1, 2],
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    body: bytes | None,
+) -> TokenRequest:
+    """The request out of its parts; `body` None means longer than we read. Never raises."""
+    form: dict[str, str] = {}
+    duplicated = ""
+    malformed = body is None
+    # Another content type is no form: then every parameter is missing, as Entra says for JSON bodies.
+    if body and headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM_TYPE:
+        try:
+            pairs = parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FIELDS)
+        except ValueError:
+            malformed, pairs = True, []
+        for name, value in pairs:
+            if name in form and not duplicated:
+                duplicated = name
+            form[name] = value
+    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+    authorization = headers.get("authorization", "")
+    if authorization[:6].lower() == "basic ":
+        basic = _basic(authorization[6:].strip())
+        if basic is None or (client_id and basic[0] != client_id):
+            malformed = True
+        else:
+            client_id, secret = basic[0], basic[1] or secret
+    correlation_id = (
+        headers.get("client-request-id")
+        or query.get("client-request-id")
+        or form.get("client-request-id", "")
+    )
+    return TokenRequest(
+        method,
+        tenant,
+        version,
+        host_of(headers),
+        form,
+        client_id,
+        secret,
+        duplicated,
+        malformed,
+        correlation_id if GUID.fullmatch(correlation_id) else "",
+        headers.get("return-client-request-id", "").lower() == "true",
+    )
+
+
+def host_of(headers: Mapping[str, str]) -> str:
+    """The host under which the client knows us: what metadata must repeat."""
+    host = headers.get("host", "")
+    return host if _HOST.fullmatch(host) else LOGIN_HOST
+
+
+def _basic(encoded: str) -> tuple[str, str] | None:
+    """User and password of RFC 6749 2.3.1, both form-encoded."""
+    try:
+        user, colon, password = b64decode(encoded, validate=True).decode("utf-8").partition(":")
+    except (Base64Error, ValueError):
+        return None
+    return (unquote_plus(user), unquote_plus(password)) if colon else None

@@ -1,0 +1,240 @@
+"""The directory's nouns, as Graph names them. Values are immutable; secrets are kept as hashes."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from apim_emulators.core.vocabulary import (
+    ARM_RESOURCE,
+    CONFIGURATION_AUDIENCE,
+    GRAPH_RESOURCE,
+    TOKEN_EXCHANGE_AUDIENCE,
+    Audience,
+    ClientId,
+    Issuer,
+    ObjectId,
+    Subject,
+    TenantId,
+    VocabularyError,
+)
+
+GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
+MAX_CREDENTIALS = 20  # federated credentials of one application or identity
+MAX_TEXT = 600  # characters of a federated credential's issuer, subject, audience, description
+
+TokenVersion = Literal[1, 2]
+PrincipalType = Literal["Application", "ManagedIdentity"]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerPolicy:
+    """A tenant's rule: assertions of `issuer` must carry the claim `enterprise` with one of `values`."""
+
+    issuer: Issuer
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A directory. `name` is its verified domain, such as `contoso.onmicrosoft.com`.
+
+    `region_scope` shows up in its metadata. `cross_tenant_federation` off refuses assertions that
+    Entra issued in another tenant.
+    """
+
+    id: TenantId
+    name: str
+    display_name: str = ""
+    region_scope: str = "EU"
+    cross_tenant_federation: bool = True
+    issuer_policies: tuple[IssuerPolicy, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not GUID.fullmatch(self.id):
+            raise VocabularyError(f"tenant id {self.id!r} is not a GUID")
+
+
+@dataclass(frozen=True, slots=True)
+class AppRole:
+    """A role that an application offers to its callers."""
+
+    id: str
+    value: str
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An app registration. `app_id` is the client id, `object_id` only names the registration.
+
+    `access_token_version` 1 is what Graph shows as null. `public_client` apps may not show a
+    credential. `owners` are the object ids of service principals (`Application.ReadWrite.OwnedBy`).
+    `first_party` marks Microsoft's own.
+    """
+
+    object_id: ObjectId
+    app_id: ClientId
+    tenant: TenantId
+    display_name: str
+    sign_in_audience: str = "AzureADMyOrg"
+    access_token_version: TokenVersion = 1
+    identifier_uris: tuple[str, ...] = ()
+    app_roles: tuple[AppRole, ...] = ()
+    public_client: bool = False
+    first_party: bool = False
+    owners: tuple[ObjectId, ...] = ()
+    description: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """An app role assignment: the principal holds `role` of the application `resource` (its appId)."""
+
+    resource: ClientId
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePrincipal:
+    """An application's or a managed identity's presence in a tenant: who signs in, whom RBAC knows.
+
+    `graph_roles` are application permissions of Microsoft Graph, such as `Application.ReadWrite.All`.
+    `resource_id` is a managed identity's ARM id; it signs in with a certificate.
+    """
+
+    object_id: ObjectId
+    app_id: ClientId
+    tenant: TenantId
+    display_name: str
+    type: PrincipalType = "Application"
+    enabled: bool = True
+    graph_roles: tuple[str, ...] = ()
+    app_roles: tuple[RoleGrant, ...] = ()
+    assignment_required: bool = False
+    alternative_names: tuple[str, ...] = ()
+    resource_id: str = ""
+    system_assigned: bool = False
+    tags: tuple[str, ...] = ()
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, as far as role assignments need one."""
+
+    object_id: ObjectId
+    tenant: TenantId
+    display_name: str
+    user_principal_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A security group; `members` are object ids of principals or of other groups."""
+
+    object_id: ObjectId
+    tenant: TenantId
+    display_name: str
+    members: tuple[ObjectId, ...] = ()
+    description: str = ""
+    mail_nickname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedIdentityCredential:
+    """Trust in one issuer's subject, compared exactly. `owner` is the application's object id, or for
+    a user-assigned identity its service principal's.
+
+    A flexible credential has an `expression` (claimsMatchingExpression) instead of a `subject`.
+    """
+
+    id: str
+    name: str
+    owner: ObjectId
+    issuer: Issuer
+    subject: Subject
+    audiences: tuple[Audience, ...] = (TOKEN_EXCHANGE_AUDIENCE,)
+    description: str = ""
+    expression: str = ""
+    expression_version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordCredential:
+    """A client secret: a salted SHA-256, never the secret. Times in epoch seconds."""
+
+    key_id: str
+    owner: ObjectId
+    display_name: str
+    hint: str
+    salt: str = field(repr=False)
+    digest: str = field(repr=False)
+    start: float = 0.0
+    end: float = 4_102_444_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCredential:
+    """A certificate to sign in with: PEM, both thumbprints as base64url. Times in epoch seconds."""
+
+    key_id: str
+    owner: ObjectId
+    display_name: str
+    certificate: str
+    thumbprint: str  # SHA-1, the header's x5t
+    thumbprint_sha256: str
+    start: float = 0.0
+    end: float = 4_102_444_800.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionalAccessPolicy:
+    """A workload-identity policy that blocks sign-in of `principals` (object ids; `*` is everyone)."""
+
+    id: str
+    tenant: TenantId
+    display_name: str
+    principals: tuple[str, ...]
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An API that tokens can be asked for, by an identifier URI or by its client id."""
+
+    app_id: ClientId
+    identifier_uris: tuple[str, ...]
+    display_name: str
+    token_version: TokenVersion = 1
+    enabled: bool = True
+    assignment_required: bool = False
+
+
+GRAPH_APP_ID = ClientId("00000003-0000-0000-c000-000000000000")
+TOKEN_EXCHANGE_APP_ID = ClientId("fb60f99c-7a34-4190-8149-302f77469936")
+
+# Microsoft's own APIs, present in every tenant. Which client id the configuration API has is not
+# public: that of Azure API Management is assumed.
+MICROSOFT_RESOURCES: tuple[Resource, ...] = (
+    Resource(
+        ClientId("797f4846-ba00-4fd7-ba43-dac1f8f63013"),
+        (
+            ARM_RESOURCE,
+            "https://management.core.windows.net",
+            "https://management.azure.com/",
+            "https://management.core.windows.net/",
+        ),
+        "Windows Azure Service Management API",
+    ),
+    Resource(GRAPH_APP_ID, (GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/"), "Microsoft Graph"),
+    Resource(
+        ClientId("8602e328-9b72-4f2d-a4ae-1387d013a2b3"),
+        (CONFIGURATION_AUDIENCE,),
+        "Azure API Management",
+    ),
+    Resource(TOKEN_EXCHANGE_APP_ID, (TOKEN_EXCHANGE_AUDIENCE,), "AAD Token Exchange Endpoint: Public", 2),
+)
