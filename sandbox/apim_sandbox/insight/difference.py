@@ -79,11 +79,34 @@ def name(character: str) -> str:
 _CONTROL = {"\n": "a line feed", "\r": "a carriage return", "\t": "a tab", "\ufeff": "a byte order mark"}
 
 # Letters of other alphabets that look like a Latin one: what pasting from documents brings in.
-_LOOKALIKES = str.maketrans({
-    "а": "a", "е": "e", "о": "o", "р": "p", "с": "c", "х": "x", "у": "y", "і": "i", "ѕ": "s", "ј": "j",
-    "ο": "o", "ν": "v", "ı": "i", "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",
-    "：": ":", "／": "/", "．": ".", "’": "'", "\u00a0": " ",
-})  # fmt: skip
+_LOOKALIKES = str.maketrans(
+    {
+        "а": "a",
+        "е": "e",
+        "о": "o",
+        "р": "p",
+        "с": "c",
+        "х": "x",
+        "у": "y",
+        "і": "i",
+        "ѕ": "s",
+        "ј": "j",
+        "ο": "o",
+        "ν": "v",
+        "ı": "i",
+        "‐": "-",
+        "‑": "-",
+        "‒": "-",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "：": ":",
+        "／": "/",
+        "．": ".",
+        "’": "'",
+        "\u00a0": " ",
+    }
+)
 
 
 def _note(expected: str, presented: str) -> str:

@@ -57,11 +57,15 @@ def manifest(chain: Chain) -> Hop | None:
     if idle:
         details.append(Detail("kept, not acted on", ", ".join(idle), line=1))
     return Hop(
-        1, "you", "cluster", shown, "ok",
+        1,
+        "you",
+        "cluster",
+        shown,
+        "ok",
         duration=_total(seen.record.duration for seen in chain.applied),
         details=tuple(details),
         records=tuple(seen.sequence for seen in chain.applied),
-    )  # fmt: skip
+    )
 
 
 def admission(chain: Chain) -> Hop | None:
@@ -88,11 +92,15 @@ def admission(chain: Chain) -> Hop | None:
             details.append(Detail("reason", event.reason))
         verdict = "info" if event.outcome == "skipped" and chain.exchange is not None else "failed"
     return Hop(
-        2, "cluster", "webhook", what, verdict,
+        2,
+        "cluster",
+        "webhook",
+        what,
+        verdict,
         duration=chain.admitted.record.duration or None,
         details=tuple(details),
         records=(chain.admitted.sequence,),
-    )  # fmt: skip
+    )
 
 
 def projection(chain: Chain) -> Hop | None:
@@ -107,11 +115,15 @@ def projection(chain: Chain) -> Hop | None:
         what += f", {span(life)}, renewed at {span(event.renew_at - issued)}"
     details = [*assertion(event.token), Detail("file", event.path, line=2)]
     return Hop(
-        3, "cluster", "pod", what, "ok",
+        3,
+        "cluster",
+        "pod",
+        what,
+        "ok",
         duration=chain.projected.record.duration or None,
         details=tuple(details),
         records=(chain.projected.sequence,),
-    )  # fmt: skip
+    )
 
 
 def exchange(chain: Chain) -> Hop | None:
@@ -122,7 +134,11 @@ def exchange(chain: Chain) -> Hop | None:
         if not event.scope.startswith(CONFIGURATION_AUDIENCE):
             caller = "pod"
         return Hop(
-            4, caller, "Entra", f"POST {event.host}/{event.tenant}/oauth2/v2.0/token", "ok",
+            4,
+            caller,
+            "Entra",
+            f"POST {event.host}/{event.tenant}/oauth2/v2.0/token",
+            "ok",
             duration=chain.exchange.record.duration or None,
             details=(
                 Detail("client_id", event.client_id),
@@ -130,17 +146,21 @@ def exchange(chain: Chain) -> Hop | None:
                 Detail("proof", _PROOFS[event.grant], line=1),
             ),
             records=tuple(seen.sequence for seen in (chain.exchange, chain.asked_token) if seen is not None),
-        )  # fmt: skip
+        )
     if chain.asked_token is None:
         return None
     asked = chain.asked_token.event
     host = asked.authority.removeprefix("https://").rstrip("/") or "no authority"
     return Hop(
-        4, caller, "Entra", f"token from {host}", "ok" if asked.ok else "failed",
+        4,
+        caller,
+        "Entra",
+        f"token from {host}",
+        "ok" if asked.ok else "failed",
         duration=chain.asked_token.record.duration or None,
         details=(Detail("error", asked.error),) if asked.error else (),
         records=(chain.asked_token.sequence,),
-    )  # fmt: skip
+    )
 
 
 def verdict(chain: Chain) -> Hop | None:
@@ -172,12 +192,16 @@ def verdict(chain: Chain) -> Hop | None:
         comparison = Comparison(rung.name, rung.expected, rung.presented)
     asks_issuer = bool(fetches) or event.grant == "federated-assertion"
     return Hop(
-        5, "Entra", "issuer" if asks_issuer else "", what, "failed" if failed else "ok",
+        5,
+        "Entra",
+        "issuer" if asks_issuer else "",
+        what,
+        "failed" if failed else "ok",
         duration=_total(seen.record.duration for seen in fetches) if fetches else None,
         details=tuple(details),
         comparison=comparison if failed else None,
         records=(chain.exchange.sequence, *(seen.sequence for seen in fetches)),
-    )  # fmt: skip
+    )
 
 
 def access_token(chain: Chain) -> Hop | None:
@@ -189,17 +213,26 @@ def access_token(chain: Chain) -> Hop | None:
         if event.code not in RESOURCE_CODES:
             return None
         return Hop(
-            6, "Entra", "gateway", f"no token for {event.scope}", "failed",
+            6,
+            "Entra",
+            "gateway",
+            f"no token for {event.scope}",
+            "failed",
             details=(Detail("answer", f"{event.status} AADSTS{event.code}"),),
             records=(chain.exchange.sequence,),
-        )  # fmt: skip
+        )
     token = event.issued
     audience = str(token.claims.get("aud", "")) if token is not None else event.scope
     details = tuple(access(token)) if token is not None else ()
     return Hop(
-        6, "Entra", "gateway", f"access token for {audience}, {span(event.expires_in)}", "ok",
-        details=details, records=(chain.exchange.sequence,),
-    )  # fmt: skip
+        6,
+        "Entra",
+        "gateway",
+        f"access token for {audience}, {span(event.expires_in)}",
+        "ok",
+        details=details,
+        records=(chain.exchange.sequence,),
+    )
 
 
 def configuration(chain: Chain) -> Hop | None:
@@ -213,23 +246,29 @@ def configuration(chain: Chain) -> Hop | None:
             details.insert(0, Detail("answer", f"{event.status} {event.cause}".strip()))
         comparison = None
         return Hop(
-            7, "gateway", "APIM", f"{event.method} {host}{event.path.partition('?')[0]}",
+            7,
+            "gateway",
+            "APIM",
+            f"{event.method} {host}{event.path.partition('?')[0]}",
             "failed" if failed else "ok",
             duration=chain.answer.record.duration or None,
             details=tuple(details),
             comparison=comparison,
             records=tuple(seen.sequence for seen in (chain.answer, chain.asked) if seen is not None),
-        )  # fmt: skip
+        )
     if chain.asked is None:
         return None
     asked = chain.asked.event
     return Hop(
-        7, "gateway", "APIM", f"GET {asked.url.removeprefix('https://').partition('?')[0]}",
+        7,
+        "gateway",
+        "APIM",
+        f"GET {asked.url.removeprefix('https://').partition('?')[0]}",
         "ok" if asked.status is not None and asked.status < 400 else "failed",
         duration=chain.asked.record.duration or None,
         details=(Detail("error", asked.error),) if asked.error else (),
         records=(chain.asked.sequence,),
-    )  # fmt: skip
+    )
 
 
 def authorization(chain: Chain) -> Hop | None:
@@ -247,11 +286,15 @@ def authorization(chain: Chain) -> Hop | None:
         if half is not None:
             details.append(Detail(name, _half(half), line=line))
     return Hop(
-        8, "APIM", "ARM", words[not failed], "failed" if failed else "ok",
+        8,
+        "APIM",
+        "ARM",
+        words[not failed],
+        "failed" if failed else "ok",
         duration=_total(seen.record.duration for seen in reads) if reads else None,
         details=tuple(details),
         records=(chain.answer.sequence, *(seen.sequence for seen in reads)),
-    )  # fmt: skip
+    )
 
 
 def configured(chain: Chain) -> Hop | None:
@@ -269,17 +312,28 @@ def configured(chain: Chain) -> Hop | None:
         count = len(event.apis)
         what = f"revision {event.revision}, {count} API{'s' if count != 1 else ''}, {what}"
     return Hop(
-        9, "gateway", "", what, "ok" if event.state == "ready" else "info",
+        9,
+        "gateway",
+        "",
+        what,
+        "ok" if event.state == "ready" else "info",
         duration=chain.state.record.duration or None,
         details=(Detail("apis", ", ".join(event.apis)),) if event.apis else (),
         records=(chain.state.sequence,),
-    )  # fmt: skip
+    )
 
 
 HOPS = (
-    manifest, admission, projection, exchange, verdict, access_token, configuration, authorization,
+    manifest,
+    admission,
+    projection,
+    exchange,
+    verdict,
+    access_token,
+    configuration,
+    authorization,
     configured,
-)  # fmt: skip
+)
 
 
 # --- how things are written

@@ -129,19 +129,29 @@ def attempts(records: Iterable[Record], pod: str | None = None) -> tuple[Attempt
         event = answer.event
         found.append(
             Attempt(
-                str(name or ""), answer.record.at, event.operation, event.status, event.request_id,
-                event.cause, records_of,
+                str(name or ""),
+                answer.record.at,
+                event.operation,
+                event.status,
+                event.request_id,
+                event.cause,
+                records_of,
             )
-        )  # fmt: skip
+        )
     for asked in trace.asked:
         if trace.answer_of(asked.event) is None:
             sent = asked.event
             found.append(
                 Attempt(
-                    str(trace.pod_of(asked.record) or ""), asked.record.at, sent.operation, sent.status,
-                    sent.request_id, sent.error, (asked.sequence,),
+                    str(trace.pod_of(asked.record) or ""),
+                    asked.record.at,
+                    sent.operation,
+                    sent.status,
+                    sent.request_id,
+                    sent.error,
+                    (asked.sequence,),
                 )
-            )  # fmt: skip
+            )
     found.sort(key=lambda attempt: attempt.records[0])
     return tuple(one for one in found if wanted is None or one.pod == str(wanted))
 

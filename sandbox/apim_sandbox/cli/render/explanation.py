@@ -1,0 +1,113 @@
+"""An explanation, and the offline knowledge of a code, as lines."""
+
+from apim_emulators.core.events import Rung
+from apim_sandbox.cli.render.comparison import render as render_comparison
+from apim_sandbox.cli.render.line import WIDTH, Line, Style, line, paragraph
+from apim_sandbox.cli.render.walk import MARKS, RUNGS
+from apim_sandbox.insight.codes import Code
+from apim_sandbox.insight.explanation import Explanation, Mend, mend_numbered
+
+_LABEL = 12
+_SIDE = 11
+
+
+def explanation_lines(explanation: Explanation) -> list[Line]:
+    """Headline; what differs; the ladder; what would fail next; the mends; what to type."""
+    lines = [*paragraph(explanation.headline, style="strong"), line()]
+    label = max([_LABEL, *(len(fact.label) + 2 for fact in explanation.facts)])
+    for fact in explanation.facts:
+        lines += _labelled(fact.label, fact.value, label)
+    several = len(explanation.comparisons) > 1
+    for comparison in explanation.comparisons:
+        lines += render_comparison(comparison, titled=several)
+    if explanation.ladder:
+        lines += ladder_lines(explanation.ladder)
+    lines.append(line())
+    if explanation.would_fail_next:
+        lines.append(line("Would fail next:"))
+        for text in explanation.would_fail_next:
+            lines += paragraph(text, indent=4, hanging=4)
+    else:
+        lines.append(line("Would fail next: nothing that is known."))
+    if explanation.mends:
+        lines.append(line(mend_numbered(explanation.mends)))
+        for mend in explanation.mends:
+            lines += _mend(mend)
+    if explanation.seen_in_the_field:
+        lines += paragraph(f"Seen in the field: {explanation.seen_in_the_field}", hanging=4)
+    if explanation.more:
+        lines.append(line("More:  ", (explanation.more, "command")))
+    return lines
+
+
+def code_lines(code: Code) -> list[Line]:
+    """What a code means, its usual causes, and how to tell them apart."""
+    answer = f"   ({code.answer})" if code.answer else ""
+    lines = [
+        line((f"{code.id}: {code.title}", "strong"), (answer, "dim")),
+        line(),
+        *paragraph(code.meaning, indent=4),
+        line(f"    Hop {code.hop} of the walk.", ("   Harmless by itself.", "ok") if code.benign else ""),
+        line(),
+        line("Usual causes, most reported first:"),
+    ]
+    for number, cause in enumerate(code.causes, 1):
+        sources = f" [{', '.join(cause.sources)}]" if cause.sources else ""
+        lines += paragraph(f"{number}. {cause.text}{sources}", indent=4, hanging=3)
+    if code.tell_apart:
+        lines.append(line("Telling them apart:"))
+        for text in code.tell_apart:
+            lines += paragraph(f"- {text}", indent=4, hanging=2)
+    command = f"apim-sandbox scenario list --tag {code.id}"
+    return [*lines, line("Try it:  ", (command, "command"))]
+
+
+def nothing_broken() -> list[Line]:
+    """The quiet answer."""
+    return [
+        line(
+            "Nothing is broken.   The last failure, mended or not:  ",
+            ("apim-sandbox explain --last", "command"),
+        )
+    ]
+
+
+def ladder_lines(ladder: tuple[Rung, ...], *, indent: int = 4) -> list[Line]:
+    """The checks in order; those behind the first broken one were not reached by Entra."""
+    lines: list[Line] = []
+    parts: list[tuple[str, Style]] = []
+    used, reached = 0, True
+    for rung in ladder:
+        text = f"{rung.name} {MARKS[rung.verdict]}"
+        aside = "" if reached or rung.verdict == "not-evaluable" else " (not reached)"
+        length = len(text) + len(aside)
+        if parts and used + 4 + length > WIDTH - indent:
+            lines.append(line(" " * indent, *parts))
+            parts, used = [], 0
+        if parts:
+            parts.append(("    ", ""))
+            used += 4
+        parts += [(f"{rung.name} ", ""), (MARKS[rung.verdict], RUNGS[rung.verdict]), (aside, "dim")]
+        used += length
+        reached = reached and rung.verdict != "failed"
+    if parts:
+        lines.append(line(" " * indent, *parts))
+    return lines
+
+
+def _labelled(label: str, value: str, width: int) -> list[Line]:
+    first, *rest = paragraph(value, indent=0, width=WIDTH - 4 - width) or [line()]
+    lines = [line("    ", (f"{label:{width}}", "dim"), first.plain)]
+    return lines + [line(" " * (4 + width), one.plain) for one in rest]
+
+
+def _mend(mend: Mend) -> list[Line]:
+    where = f"{mend.where}: " if mend.where else ""
+    body = paragraph(f"{where}{mend.text}", width=WIDTH - 4 - _SIDE)
+    blank = " " * (4 + _SIDE)
+    lines = [
+        line(f"    {mend.side:{_SIDE}}" if index == 0 else blank, one.plain) for index, one in enumerate(body)
+    ]
+    if mend.command:
+        lines.append(line(blank, (mend.command, "command")))
+    return lines

@@ -1,0 +1,126 @@
+"""The configuration API's answers other than 403: the token itself, the gateway's name, the service."""
+
+from apim_emulators.core.events import ConfigurationAnswered
+from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE
+from apim_sandbox.insight.causes.facts import Failure, config_place, when
+from apim_sandbox.insight.difference import nearest
+from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
+from apim_sandbox.insight.hops import audiences
+
+
+def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
+    """401: the access token is missing, over, for another audience, or of another issuer."""
+    claims = event.token.claims if event.token is not None else {}
+    where = config_place(failure.trace, failure.pod)
+    audience = audiences(claims.get("aud")) if claims else ""
+    expires = claims.get("exp")
+    facts = [Fact("request", event.request_id)]
+    if not claims:
+        return _made(
+            event,
+            "token-missing",
+            "the request carried no token that can be read",
+            tuple(facts),
+            (Mend("manifest", "config.service.auth: workloadIdentity", where),),
+        )
+    if "audience" in event.cause or (not event.cause and audience != CONFIGURATION_AUDIENCE):
+        pair = Comparison("audience", CONFIGURATION_AUDIENCE, audience)
+        return _made(
+            event,
+            "token-audience",
+            "the access token was made for another audience",
+            tuple(facts),
+            (Mend("manifest", f"config.service.auth.tokenAudience: {CONFIGURATION_AUDIENCE}", where),),
+            (pair,),
+            "tokenAudience of another cloud, or left at the public one in China and US Government.",
+        )
+    if isinstance(expires, int | float) and expires < failure.record.at:
+        facts.append(Fact("valid until", when(expires)))
+        return _made(
+            event,
+            "token-expired",
+            "the access token has expired",
+            tuple(facts),
+            (
+                Mend(
+                    "clock",
+                    "compare the clocks of gateway, Entra and API Management",
+                    "",
+                    "apim-sandbox status",
+                ),
+            ),
+        )
+    facts += [Fact(name, str(claims[name])) for name in ("iss", "tid") if name in claims]
+    return _made(
+        event,
+        "token-invalid",
+        "the access token is not valid here",
+        tuple(facts),
+        (Mend("cloud", "sign in at the tenant of the API Management service"),),
+    )
+
+
+def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
+    """404: the service has no gateway of this name."""
+    names = [
+        seen.event.name
+        for seen in failure.trace.resources.values()
+        if seen.event.type == "gateway" and seen.event.change != "deleted"
+    ]
+    known = nearest(event.gateway, names)
+    where = config_place(failure.trace, failure.pod)
+    seen_text = (
+        "the Helm line of the article has two equals signs, which makes the name begin with one."
+        if event.gateway.startswith("=")
+        else "the service's name taken for the gateway's (the article's Helm tab calls it so)."
+    )
+    return _made(
+        event,
+        "gateway-not-found",
+        f'service {event.service} has no gateway "{event.gateway}"',
+        (Fact("service", event.service), Fact("gateways", ", ".join(sorted(set(names))) or "unknown")),
+        (Mend("manifest", f"gateway.name: {known or '<gateway name>'}", where),),
+        (Comparison("gateway.name", known, event.gateway),) if known else (),
+        seen_text,
+    )
+
+
+def service(failure: Failure, event: ConfigurationAnswered) -> Explanation:
+    """410, 429, 5xx: the service, or a fault."""
+    faults = failure.trace.faults_before(failure.record.sequence)[:1]
+    facts = tuple(Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults)
+    if event.status == 429:
+        name, text = "configuration-throttled", "the configuration API throttles this gateway"
+    elif event.status == 410:
+        name, text = "snapshot-required", "the gateway's revision is older than the event log"
+    elif event.status >= 500:
+        name, text = "configuration-unavailable", f"the configuration API answered {event.status}"
+    else:
+        name, text = "configuration-refused", f"the configuration API answered {event.status}"
+    return _made(
+        event,
+        name,
+        text,
+        facts,
+        (Mend("program", "nothing: the gateway asks again in 10 s and serves from memory meanwhile"),),
+    )
+
+
+def _made(
+    event: ConfigurationAnswered,
+    cause: str,
+    text: str,
+    facts: tuple[Fact, ...],
+    mends: tuple[Mend, ...],
+    pairs: tuple[Comparison, ...] = (),
+    seen: str = "",
+) -> Explanation:
+    return Explanation(
+        cause=event.cause or cause,
+        hop=7,
+        headline=f"The configuration request failed (hop 7): {text}.",
+        facts=facts,
+        comparisons=pairs,
+        mends=mends,
+        seen_in_the_field=seen,
+    )

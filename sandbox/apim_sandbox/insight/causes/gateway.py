@@ -1,0 +1,188 @@
+"""What the gateway's side alone can tell: it never got an answer, or never asked."""
+
+import re
+
+from apim_emulators.core.events import ConfigurationAsked, GatewayLogged, PodChanged, TokenAsked
+from apim_emulators.core.vocabulary import CONFIGURATION_DOMAIN
+from apim_sandbox.insight.causes import webhook
+from apim_sandbox.insight.causes.facts import Failure, config_place, pod_place
+from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
+from apim_sandbox.insight.trace import PodName
+
+
+def token(failure: Failure, event: TokenAsked) -> Explanation:
+    """The token request failed before Entra answered."""
+    missing = _unidentified(failure)
+    if missing is not None:
+        return missing
+    error = event.error
+    low = error.lower()
+    where = pod_place(failure.trace, failure.pod)
+    if "no such file" in low or "filenotfound" in low or "permission denied" in low:
+        denied = "permission denied" in low
+        return Explanation(
+            cause="token-file-unreadable" if denied else "token-file-missing",
+            hop=4,
+            headline=f"The gateway could not read its token file (hop 4): {error.rstrip('.')}.",
+            mends=(
+                Mend("manifest", "securityContext.fsGroup, so that the container's user may read it", where)
+                if denied
+                else Mend("manifest", "take the path from AZURE_FEDERATED_TOKEN_FILE, hard-code none", where),
+            ),
+            seen_in_the_field="the file moved with webhook 1.6.0 from /var/run/secrets/azure/tokens to "
+            "/var/run/secrets/azure/wi/token.",
+        )
+    if "https" in low and ("authority" in low or "tls protected" in low):
+        return Explanation(
+            cause="authority-not-https",
+            hop=4,
+            headline="The gateway did not ask Entra (hop 4): the authority is empty or not https.",
+            comparisons=(Comparison("authority", "https://login.microsoftonline.com/", event.authority),),
+            facts=(Fact("error", error),),
+            mends=(Mend("manifest", "AZURE_AUTHORITY_HOST: https://login.microsoftonline.com/", where),),
+            seen_in_the_field="a pod that the webhook never saw has no authority at all "
+            "(Azure/azure-workload-identity#611).",
+        )
+    if re.search(r"AZURE_[A-Z_]+|tenant_id|client_id|token_file_path", error):
+        return Explanation(
+            cause="identity-variables-missing",
+            hop=4,
+            headline="The gateway has no workload identity (hop 4): AZURE_* variables are missing.",
+            facts=(Fact("error", error),),
+            mends=(Mend("manifest", f"spec.template.metadata.labels: {webhook.LABEL}", where),),
+        )
+    return _network(failure, "Entra", 4, event.authority, error)
+
+
+def configuration(failure: Failure, event: ConfigurationAsked) -> Explanation:
+    """The configuration request got no answer, or one from somebody else."""
+    host = event.url.removeprefix("https://").partition("/")[0]
+    where = config_place(failure.trace, failure.pod)
+    if host and not host.endswith(CONFIGURATION_DOMAIN) and host.endswith("azure-api.net"):
+        expected = f"{host.partition('.')[0]}.{CONFIGURATION_DOMAIN}"
+        return Explanation(
+            cause="endpoint-not-configuration-api",
+            hop=7,
+            headline="The gateway asks the wrong host for its configuration (hop 7).",
+            comparisons=(Comparison("config.service.endpoint", f"https://{expected}", f"https://{host}"),),
+            facts=(Fact("error", event.error),) if event.error else (),
+            mends=(Mend("manifest", f"config.service.endpoint: https://{expected}", where),),
+            seen_in_the_field="the gateway's host and the old v1 path are taken for the "
+            "configuration endpoint.",
+        )
+    return _network(failure, "the configuration API", 7, event.url, event.error)
+
+
+def pod(failure: Failure, event: PodChanged) -> Explanation:
+    """The pod itself does not run."""
+    missing = _unidentified(failure)
+    if missing is not None:
+        return missing
+    log = _last_error(failure)
+    if log is not None and event.phase == "Failed":
+        return logged(failure, log)
+    reason = event.reason or event.phase
+    low = f"{event.reason} {event.message}".lower()
+    where = pod_place(failure.trace, failure.pod)
+    text = event.message or reason
+    cause, mend = "pod-not-running", Mend("manifest", "change the pod as the message says", where)
+    if "serviceaccount" in low and "not found" in low:
+        cause, mend = (
+            "service-account-missing",
+            Mend("manifest", "create the ServiceAccount, or name one that exists", where),
+        )
+    elif "insufficient" in low:
+        cause = "insufficient-resources"
+        mend = Mend("manifest", "smaller resources.requests: the article asks for 2 CPU and 2 Gi", where)
+    elif "configmap" in low and "not found" in low:
+        cause, mend = "configmap-missing", Mend("manifest", "apply the ConfigMap that envFrom names", where)
+    elif "crashloop" in low or event.phase == "Failed":
+        cause = "gateway-crashed"
+        mend = Mend("program", "read the container's log", "", f"apim-sandbox logs {event.pod}")
+    return Explanation(
+        cause=cause,
+        hop=3,
+        headline=f"Pod {event.pod} does not run: {text.rstrip('.')}.",
+        facts=(Fact("phase", event.phase), Fact("reason", reason)),
+        mends=(mend,),
+    )
+
+
+def logged(failure: Failure, event: GatewayLogged) -> Explanation:
+    """An error that only the gateway's log tells of."""
+    missing = _unidentified(failure)
+    if missing is not None:
+        return missing
+    where = config_place(failure.trace, failure.pod) or "the gateway's ConfigMap"
+    text = f"{event.message} {event.exception}"
+    if "No valid authentication" in text:
+        return Explanation(
+            cause="no-valid-authentication",
+            hop=7,
+            headline="The gateway did not start: config.service.auth names no way to authenticate "
+            "that it knows.",
+            facts=(Fact("log", event.line or event.message),),
+            mends=(Mend("manifest", "config.service.auth: workloadIdentity", where),),
+            seen_in_the_field="a blank behind the value, or an image older than 2.11 "
+            "(Azure/api-management-self-hosted-gateway#269).",
+        )
+    return Explanation(
+        cause="gateway-error",
+        hop=9,
+        headline=f"The gateway logged an error: [{event.event_type}] {event.message.rstrip('.')}.",
+        facts=(Fact("log", event.line),) if event.line else (),
+    )
+
+
+def _network(failure: Failure, whom: str, hop: int, address: str, error: str) -> Explanation:
+    """Names, TLS, time-outs and resets, told by the words that HTTP clients use."""
+    low = error.lower()
+    faults = failure.trace.faults_before(failure.record.sequence)[:1]
+    facts = [Fact("address", address), Fact("error", error or "no answer")]
+    facts += [Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults]
+    host = address.removeprefix("https://").partition("/")[0]
+    if any(word in low for word in ("name or service", "getaddrinfo", "resolve", "nodename", "dns")):
+        kind, text = "dns", "its name does not resolve"
+        mend = Mend("cluster", f"let {host} resolve in the cluster", host, f"getent hosts {host}")
+    elif any(word in low for word in ("certificate", "ssl", "tls", "x509")):
+        kind, text = "tls", "its certificate is not trusted"
+        mend = Mend(
+            "cluster",
+            "mount the CA that signed it into the container",
+            host,
+            f"openssl s_client -connect {host}:443",
+        )
+    elif any(word in low for word in ("timed out", "timeout", "deadline")):
+        kind, text = "timeout", "it did not answer in time"
+        mend = Mend("cluster", f"open TCP 443 to {host}", host, f"curl -sv https://{host}/")
+    elif any(word in low for word in ("refused", "reset", "disconnected", "unreachable", "connect")):
+        kind, text = "connection", "the connection failed"
+        mend = Mend("cluster", f"open TCP 443 to {host}", host, f"curl -sv https://{host}/")
+    else:
+        kind, text = "no-answer", "no answer came"
+        mend = Mend("cluster", f"see what stands between the pod and {host}", host)
+    name = "entra" if hop == 4 else "configuration"
+    return Explanation(
+        cause=f"{name}-{kind}",
+        hop=hop,
+        headline=f"The gateway could not reach {whom} (hop {hop}): {text}.",
+        facts=tuple(facts),
+        mends=(mend,),
+    )
+
+
+def _unidentified(failure: Failure) -> Explanation | None:
+    """Whether admission already explains it: the pod has no identity, or half of one."""
+    for seen in reversed(failure.trace.admitted):
+        if PodName(seen.event.namespace, seen.event.pod) == failure.pod:
+            if seen.event.outcome == "skipped":
+                return webhook.not_mutated(failure, seen.event)
+            return webhook.without(failure, seen.event)
+    return None
+
+
+def _last_error(failure: Failure) -> GatewayLogged | None:
+    if failure.pod is None:
+        return None
+    logs = failure.trace.of_pod(failure.trace.logs, failure.pod)
+    return next((seen.event for seen in reversed(logs) if seen.event.level == "Error"), None)

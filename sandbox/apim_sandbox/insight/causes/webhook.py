@@ -1,0 +1,157 @@
+"""Hop 2: the pod did not get its identity, was refused, or the webhook was not there."""
+
+import re
+
+from apim_emulators.core.events import PodAdmitted
+from apim_sandbox.insight.causes.facts import Failure, place_of, pod_place
+from apim_sandbox.insight.explanation import Explanation, Fact, Mend
+
+LABEL = 'azure.workload.identity/use: "true"'
+CLIENT_ID = "azure.workload.identity/client-id"
+
+
+def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
+    """The pod runs, but without AZURE_* variables and without a token file; nothing says so."""
+    reason = event.reason.lower()
+    where = event.place or pod_place(failure.trace, failure.pod)
+    if "namespace" in reason and "selector" in reason:
+        cause, text = "namespace-not-selected", "the webhook's namespace selector leaves this namespace out"
+        mends = (
+            Mend(
+                "cluster", "label the namespace as the webhook's namespaceSelector demands", event.namespace
+            ),
+        )
+        seen = "on AKS, kube-system is left out on purpose."
+    elif "ignore" in reason or "unreachable" in reason or "failed" in reason:
+        cause, text = (
+            "webhook-ignored",
+            "the webhook could not be called and failurePolicy Ignore let the pod through",
+        )
+        mends = (Mend("cluster", "bring the webhook back, set failurePolicy: Fail, then recreate the pod"),)
+        seen = "after node restarts, with webhooks older than 1.0 (Azure/azure-workload-identity#540)."
+    else:
+        cause, text = "label-missing", 'its label azure.workload.identity/use is not "true"'
+        mends = (Mend("manifest", f"spec.template.metadata.labels: {LABEL}", where),)
+        seen = (
+            "the label stands on the ServiceAccount or on the Deployment itself; since webhook 1.0 only the "
+            "pod's label counts (Azure/azure-workload-identity#601, Azure/AKS#4059)."
+        )
+    return Explanation(
+        cause=cause,
+        hop=2,
+        headline=f"The webhook did not change pod {event.pod} (hop 2): {text}.",
+        facts=(
+            *((Fact("reason", event.reason),) if event.reason else ()),
+            Fact("so", "no AZURE_* variables, no token file; the container starts all the same"),
+            Fact("service account", f"{event.namespace}/{event.service_account}"),
+        ),
+        mends=mends,
+        seen_in_the_field=seen,
+    )
+
+
+def denied(failure: Failure, event: PodAdmitted) -> Explanation:
+    """The webhook's own denials: few and exact (azure-workload-identity, pkg/webhook)."""
+    where = event.place or pod_place(failure.trace, failure.pod)
+    text = event.reason
+    missing = re.search(r'serviceaccounts? "([^"]+)" not found', text, re.IGNORECASE)
+    if missing:
+        cause, words = "service-account-missing", f'service account "{missing[1]}" does not exist'
+        mend = Mend(
+            "manifest",
+            f"serviceAccountName, or a ServiceAccount {missing[1]} in {event.namespace}",
+            where,
+            f"kubectl create serviceaccount {missing[1]} -n {event.namespace}",
+        )
+    elif "hostnetwork" in text.lower():
+        cause, words = "proxy-with-host-network", "the proxy sidecar can't be injected with hostNetwork: true"
+        mend = Mend(
+            "manifest", "remove azure.workload.identity/inject-proxy-sidecar (any value injects)", where
+        )
+    elif "proxy sidecar port" in text.lower():
+        cause, words = "proxy-port-invalid", "the annotation proxy-sidecar-port is no number"
+        mend = Mend("manifest", 'azure.workload.identity/proxy-sidecar-port: "8000"', where)
+    elif "expiration" in text.lower() or "parseint" in text.lower():
+        cause, words = (
+            "token-expiration-invalid",
+            "the token expiration is not between 3600 and 86400 seconds",
+        )
+        mend = Mend("manifest", 'azure.workload.identity/service-account-token-expiration: "3600"', where)
+    elif "unmarshal bool" in text.lower():
+        cause, words = "label-not-a-string", "the label's value is a boolean; labels are strings"
+        mend = Mend("manifest", LABEL, where)
+    else:
+        cause, words = "webhook-denied", text or "no reason given"
+        mend = Mend("manifest", "change the pod as the message says", where)
+    return Explanation(
+        cause=cause,
+        hop=2,
+        headline=f"The webhook refused pod {event.pod} (hop 2): {words}.",
+        facts=(Fact("webhook says", text),) if text else (),
+        mends=(mend,),
+    )
+
+
+def not_called(_: Failure, event: PodAdmitted) -> Explanation:
+    """failurePolicy Fail and no webhook: no pod at all."""
+    reason = event.reason.lower()
+    if "certificate" in reason or "x509" in reason or "tls" in reason:
+        cause, words, mend = (
+            "webhook-tls",
+            "the API server does not trust its certificate",
+            "let the certificate rotator write caBundle, or restart the webhook",
+        )
+    elif "deadline" in reason or "timeout" in reason or "timed out" in reason:
+        cause, words, mend = (
+            "webhook-timeout",
+            "it did not answer in time",
+            "open the way from the control plane to port 9443, or give the webhook more memory and CPU",
+        )
+    elif "http response to https" in reason:
+        cause, words, mend = (
+            "webhook-not-https",
+            "something else answers on its port",
+            "free port 9443 in the pod",
+        )
+    else:
+        cause, words, mend = "webhook-unreachable", "nobody answers", "bring the webhook's pods back"
+    return Explanation(
+        cause=cause,
+        hop=2,
+        headline=f"Pod {event.pod} was not created (hop 2): the webhook can't be called, {words}.",
+        facts=(Fact("API server says", event.reason),) if event.reason else (),
+        mends=(Mend("cluster", mend, "azure-workload-identity-system"),),
+        seen_in_the_field="firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
+        "Azure/azure-workload-identity#863).",
+    )
+
+
+def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
+    """The webhook changed the pod, but had no client id or tenant id to give."""
+    account = f"ServiceAccount/{event.service_account}"
+    where = place_of(failure.trace, account, event.namespace) or f"ServiceAccount {event.service_account}"
+    if event.outcome != "mutated" or not event.added_env:
+        return None
+    if "AZURE_CLIENT_ID" not in event.added_env:
+        return Explanation(
+            cause="client-id-annotation-missing",
+            hop=2,
+            headline=f"Pod {event.pod} has no AZURE_CLIENT_ID (hop 2): its service account names no "
+            f"client id.",
+            facts=(Fact("service account", f"{event.namespace}/{event.service_account}"),),
+            mends=(Mend("manifest", f'metadata.annotations: {CLIENT_ID}: "<client id>"', where),),
+            seen_in_the_field=(
+                "the annotation put on the Service, the Deployment or the pod instead of the "
+                "ServiceAccount, or "
+                "serviceAccountName left out, so that `default` is used "
+                "(Azure/azure-workload-identity#1357, #691)."
+            ),
+        )
+    if "AZURE_TENANT_ID" not in event.added_env:
+        return Explanation(
+            cause="tenant-id-missing",
+            hop=2,
+            headline=f"Pod {event.pod} has no AZURE_TENANT_ID (hop 2): the annotation is there, but empty.",
+            mends=(Mend("manifest", "azure.workload.identity/tenant-id: remove it or fill it in", where),),
+        )
+    return None

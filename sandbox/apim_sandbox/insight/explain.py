@@ -1,0 +1,191 @@
+"""From a target, or from the last thing that went wrong, to the reason."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from apim_emulators.core.events import (
+    ArmAnswered,
+    ConfigurationAnswered,
+    ConfigurationAsked,
+    GatewayLogged,
+    GraphAnswered,
+    PodAdmitted,
+    PodChanged,
+    TokenAnswered,
+    TokenAsked,
+)
+from apim_emulators.core.journal import Record
+from apim_sandbox.insight import causes
+from apim_sandbox.insight.causes.facts import Failure
+from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
+from apim_sandbox.insight.trace import PodName, Trace, claim
+from apim_sandbox.insight.walk import walk_of
+
+__all__ = ["LAST", "Comparison", "Explanation", "Fact", "Mend", "explain"]
+
+LAST = "last"  # the last failure, mended since or not
+
+
+def explain(records: Iterable[Record], target: str | None = None) -> Explanation | None:
+    """Why `target` failed, None when nothing is broken there.
+
+    `target` is a pod (`namespace/name`, a name, or its beginning), a request id, correlation id,
+    trace id, `uti` or `jti`, or a record's sequence number; `"last"` is the last failure even when
+    it has been mended since; None is the last failure that has not.
+    """
+    trace = Trace(records)
+    if target is None or target == LAST:
+        return _last(trace, mended_too=target == LAST)
+    record = _named(trace, target)
+    if record is not None:
+        return _record(trace, record) or _pod(trace, trace.pod_of(record))
+    return _pod(trace, trace.find_pod(target))
+
+
+def _named(trace: Trace, target: str) -> Record | None:
+    """The record that carries this id; the newest of several, a failed one first."""
+    found = [record for record in trace.records if target in _ids(record)]
+    found.sort(key=lambda record: (_failed(record), record.sequence))
+    return found[-1] if found else None
+
+
+def _ids(record: Record) -> tuple[str, ...]:
+    event = record.event
+    sequence = str(record.sequence)
+    names: tuple[str, ...]
+    match event:
+        case TokenAnswered():
+            names = (event.correlation_id, event.trace_id, event.uti, event.assertion_jti)
+        case ConfigurationAnswered():
+            names = (event.request_id, event.uti)
+        case ConfigurationAsked():
+            names = (event.request_id,)
+        case ArmAnswered():
+            names = (event.correlation_id,)
+        case TokenAsked():
+            names = (event.assertion_jti, event.uti)
+        case _:
+            names = ()
+    return (sequence, *(name for name in names if name))
+
+
+def _failed(record: Record) -> bool:
+    event = record.event
+    match event:
+        case TokenAnswered() | ConfigurationAnswered() | ArmAnswered() | GraphAnswered():
+            return event.status >= 400
+        case TokenAsked():
+            return not event.ok
+        case ConfigurationAsked():
+            return event.status is None or event.status >= 400
+        case PodAdmitted():
+            return event.outcome != "mutated"
+        case PodChanged():
+            return event.phase == "Failed" or (event.phase == "Pending" and bool(event.reason))
+        case GatewayLogged():
+            return event.level == "Error"
+    return False
+
+
+# A refusal that its own caller handles: it becomes a failure of the sandbox's user only when asked for.
+_BESIDE = (ArmAnswered, GraphAnswered)
+
+
+def _last(trace: Trace, *, mended_too: bool) -> Explanation | None:
+    for record in reversed(trace.records):
+        if not _failed(record) or isinstance(record.event, _BESIDE):
+            continue
+        if not mended_too and _mended(trace, record):
+            continue
+        found = None if mended_too else _pod(trace, trace.pod_of(record))
+        found = found or _record(trace, record)
+        if found is not None:
+            return found
+    return None
+
+
+def _mended(trace: Trace, record: Record) -> bool:
+    """Whether the same thing has worked since, or the pod is gone and another one is well."""
+    keys = _keys(trace, record)
+    return any(
+        later.sequence > record.sequence and not _failed(later) and keys & _keys(trace, later)
+        for later in trace.records
+    )
+
+
+def _keys(trace: Trace, record: Record) -> set[str]:
+    """What a later success must share with a failure to count as its mending."""
+    event = record.event
+    match event:
+        case TokenAnswered():
+            namespace = str(claim(event, "sub") or "").rpartition(":")[0]
+            keys = {f"token {event.tenant} {event.client_id}"}
+            return keys | {f"token {namespace}"} if namespace else keys
+        case TokenAsked():
+            return {f"token system:serviceaccount:{event.namespace}"}
+        case ConfigurationAnswered():
+            pod = trace.pod_of(record)
+            return {f"configuration {event.service} {event.gateway}"} | (
+                {f"asked {pod.namespace}"} if pod else set()
+            )
+        case ConfigurationAsked():
+            return {f"asked {event.namespace}"}
+        case PodAdmitted():
+            return {f"admitted {event.namespace} {_workload(event.pod)}"}
+        case PodChanged():
+            return (
+                {f"pod {event.namespace} {_workload(event.pod)}"} if event.ready or _failed(record) else set()
+            )
+        case GatewayLogged():
+            return set()
+    return set()
+
+
+def _workload(pod: str) -> str:
+    """A pod's name without what its ReplicaSet appended."""
+    return "-".join(pod.split("-")[:-2]) or pod
+
+
+def _pod(trace: Trace, pod: PodName | None) -> Explanation | None:
+    """The first broken hop of the pod's walk; beyond the walk, its last failure."""
+    if pod is None:
+        return None
+    walk = walk_of(trace, str(pod))
+    if walk.broken is not None:
+        deciding = {record.sequence: record for record in trace.records}
+        for sequence in walk.broken.records:
+            found = _record(trace, deciding[sequence])
+            if found is not None:
+                return found
+    if walk.complete:
+        return None
+    mine = [record for record in trace.records if trace.pod_of(record) == pod and _failed(record)]
+    for record in mine:
+        if not _mended(trace, record):
+            found = _record(trace, record)
+            if found is not None:
+                return found
+    return None
+
+
+def _record(trace: Trace, record: Record) -> Explanation | None:
+    pod = trace.pod_of(record)
+    event = record.event
+    if isinstance(event, TokenAsked) and not event.ok:
+        answered = trace.answered(event)
+        if answered is not None:
+            return _record(trace, answered.record)
+    if isinstance(event, ConfigurationAsked):
+        answer = trace.answer_of(event)
+        if answer is not None and answer.event.status >= 400:
+            return _record(trace, answer.record)
+    found = causes.explain(Failure(trace, record, pod))
+    if found is None:
+        return None
+    more = f"apim-sandbox explain AADSTS{found.code}" if found.code else "apim-sandbox journal"
+    return replace(
+        found,
+        pod=found.pod or (str(pod) if pod else ""),
+        records=found.records or (record.sequence,),
+        more=found.more or more,
+    )
