@@ -1,0 +1,80 @@
+"""The live gateway's tie to the sandbox: the common clock, the journal, its parent's life."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import httpx
+import msgspec
+
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.journal import RemoteJournal
+
+RETRY_SECONDS = 0.5
+
+
+class NoSink:
+    """Events of a gateway that runs without a sandbox go nowhere."""
+
+    def add(self, *_: object) -> None: ...
+
+
+class ControlService:
+    """The sandbox's control service as a gateway uses it."""
+
+    def __init__(self, url: str, clock: MasterClock, token: str = "") -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        # The sandbox's proxy is for the cloud's names; its control service is a neighbour.
+        self._http = httpx.AsyncClient(trust_env=False, headers=headers, timeout=5.0)
+        self._url = url.rstrip("/")
+        self._clock = clock
+        self.journal = RemoteJournal(self._http, f"{self._url}/journal")
+
+    async def take_clock(self) -> None:
+        """Set the clock once, so that the first line of log is dated right; gives up quietly."""
+        with suppress(httpx.HTTPError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+            self._take(msgspec.json.decode((await self._http.get(f"{self._url}/clock")).content))
+
+    async def follow_clock(self) -> None:
+        """Follow every move, for ever; comes back after each break of the connection."""
+        while True:
+            with suppress(httpx.HTTPError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+                timeout = httpx.Timeout(5.0, read=None)
+                async with self._http.stream("GET", f"{self._url}/clock/stream", timeout=timeout) as answer:
+                    if answer.is_success:
+                        async for data in server_sent(answer.aiter_lines()):
+                            self._take(msgspec.json.decode(data))
+            await anyio.sleep(RETRY_SECONDS)
+
+    async def close(self) -> None:
+        """Send what is left of the journal, for at most a second."""
+        with anyio.move_on_after(1.0, shield=True):
+            await self.journal.flush()
+            await self._http.aclose()
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        skews = {str(actor): float(skew) for actor, skew in state["skews"].items()}
+        self._clock.follow(float(state["offset"]), skews)
+
+
+async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The data of each server-sent event."""
+    data: list[str] = []
+    async for line in lines:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data.clear()
+
+
+async def die_with(parent: int) -> None:
+    """End this process at once when `parent`, the reading end of a pipe, reads its end: nobody owns us."""
+    os.set_blocking(parent, False)
+    while True:
+        await anyio.wait_readable(parent)
+        with suppress(BlockingIOError):
+            if not os.read(parent, 4096):
+                os._exit(1)
