@@ -40,6 +40,7 @@ class Control:
     faults: Faults
     status: Callable[[], dict[str, Any]]
     gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
+    default_service_account: str
     token: str = ""
 
 
@@ -240,7 +241,7 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
         return await control.gateways()
 
     @app.get("/attach")
-    async def attach(service_account: Annotated[str, Query()]) -> StreamingResponse:
+    async def attach(service_account: Annotated[str, Query()] = "") -> StreamingResponse:
         """Be a pod of a service account for as long as this answer is being read.
 
         The first line is `{"environment": {...}, "directory": ...}`; the token file is renewed until
@@ -248,7 +249,7 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
         """
         import anyio
 
-        account = ServiceAccountName.parse(service_account)
+        account = ServiceAccountName.parse(service_account or control.default_service_account)
 
         async def stream() -> AsyncIterator[bytes]:
             async with control.cluster.attach(account) as attachment:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from apim_emulators.apim import model as apim
+from apim_emulators.apim.state import ApimState
 from apim_emulators.arm.model import ManagedCluster
 from apim_emulators.arm.model import ResourceGroup as ArmResourceGroup
 from apim_emulators.arm.model import Subscription as ArmSubscription
@@ -238,3 +240,62 @@ def default_service_account(world: model.World) -> str:
                 if credential.subject.startswith(prefix):
                     return "/".join(credential.subject.removeprefix(prefix).split(":", 1))
     return "default/default"
+
+
+def seed_apim(world: model.World, state: ApimState) -> None:
+    """API Management services with their gateways, APIs and assignments of APIs to gateways."""
+    for subscription in world.subscriptions:
+        owner = resolve.tenant(world, subscription.tenant)
+        for _, service in resolve.services(subscription):
+            service_id = resolve.service_id(subscription, service.name)
+            identity = service.identity
+            state.put_service(
+                apim.Service(
+                    id=service_id, tenant_id=owner.id, location=service.location, sku=service.sku.name,
+                    publisher_email=service.publisher_email, publisher_name=service.publisher_name,
+                    identity=apim.SystemIdentity(identity.principal_id, identity.client_id, owner.id)
+                    if identity.has_system_assigned
+                    else None,
+                    user_assigned=tuple(
+                        resolve.scope(subscription, f"identity:{name}") for name in identity.user_assigned_identities
+                    ),
+                )
+            )  # fmt: skip
+            for api in service.apis:
+                state.put_api(_api(service_id, api))
+            for gateway in service.gateways:
+                place = gateway.location_data
+                location = (
+                    apim.LocationData(
+                        place.name,
+                        place.city or None,
+                        place.district or None,
+                        place.country_or_region or None,
+                    )
+                    if place
+                    else apim.LocationData("sandbox")
+                )
+                made = apim.Gateway(service_id, gateway.name, gateway.description, location)
+                state.put_gateway(made)
+                for name in gateway.apis:
+                    state.assign_api(made.id, name)
+
+
+def _api(service_id: str, api: model.Api) -> apim.Api:
+    operations = tuple(
+        apim.Operation(one.name, one.method, one.url_template, one.display_name) for one in api.operations
+    )
+    return apim.Api(
+        service_id,
+        api.name,
+        api.path,
+        api.service_url,
+        api.display_name or api.name,
+        api.protocols,
+        operations,
+    )
+
+
+def service_names(world: model.World) -> list[str]:
+    """The API Management services of all subscriptions."""
+    return [service.name for one in world.subscriptions for _, service in resolve.services(one)]

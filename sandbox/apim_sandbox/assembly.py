@@ -1,0 +1,221 @@
+"""Puts the emulators together: which exist, on which hosts, seeded from which world.
+
+The same for one process, for several, and for virtual runs; what differs (time, ids, keys, stores, the
+way to reach each other) comes in from outside.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.types import ASGIApp
+
+from apim_emulators.core import vocabulary as names
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.context import Context
+from apim_emulators.core.faults import FaultGate, Faults
+from apim_emulators.core.http import LazyApp
+from apim_emulators.core.ids import Ids
+from apim_emulators.core.journal import ActorJournal, Sink
+from apim_emulators.core.keys import KeySource
+from apim_emulators.core.store import MemoryStore
+from apim_emulators.core.vocabulary import Actor
+from apim_sandbox.hosts import ByAddress, HostTable
+from apim_sandbox.instance import Secrets
+from apim_sandbox.world import seed
+from apim_sandbox.world.model import Cluster, World
+from apim_sandbox.world.resolve import tenant
+
+EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an assembly is given. `store(name)` is the emulator's own; `http` reaches every host by name."""
+
+    clock: MasterClock
+    ids: Ids
+    sink: Sink
+    keys: KeySource
+    store: Callable[[str], MemoryStore]
+    http: httpx.AsyncClient
+    secrets: Secrets
+    faults: Faults
+
+    def context(self, actor: Actor) -> Context:
+        """What the emulator called `actor` is given."""
+        clock = self.clock.for_actor(actor)
+        return Context(clock, self.ids.child(actor), ActorJournal(self.sink, actor, clock), self.http)
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Some emulators of a world, ready to be served: `hosts` says which application answers where."""
+
+    world: World
+    around: Surroundings
+    hosts: HostTable = field(default_factory=HostTable)
+
+    def add(self, name: str) -> None:
+        """Build the emulator called `name` (one of `EMULATORS`) and put it on its hosts."""
+        {
+            "oidc": self._oidc,
+            "webhook": self._webhook,
+            "entra": self._entra,
+            "arm": self._arm,
+            "apim": self._apim,
+        }[name]()
+
+    def _gate(self, app: ASGIApp, actor: Actor, context: Context) -> ASGIApp:
+        return FaultGate(app, actor, self.around.faults, context.clock, context.journal)
+
+    def _oidc(self) -> None:
+        from apim_emulators.oidc.app import create_app
+        from apim_emulators.oidc.model import Cluster as IssuerCluster
+        from apim_emulators.oidc.state import IssuerState
+
+        context = self.around.context("oidc")
+        state = IssuerState(
+            self.around.store("oidc"), self.around.keys, admin_token=self.around.secrets.admin
+        )
+        for cluster in self.world.clusters:
+            state.put_cluster(
+                IssuerCluster(
+                    cluster.name, cluster.issuer, max_token_expiration=_whole(cluster.max_token_expiration)
+                )
+            )
+        app = self._gate(create_app(context, state), "oidc", context)
+        for host in issuer_hosts(self.world):
+            self.hosts.exact[host] = app
+        self.hosts.exact[names.KUBERNETES_HOST] = app
+        self.hosts.domains["clusters.sandbox.test"] = app
+
+    def _webhook(self) -> None:
+        from apim_emulators.webhook.app import create_app
+
+        context = self.around.context("webhook")
+        for cluster in self.world.clusters[:1]:
+            settings = webhook_settings(self.world, cluster, self.around.secrets.admin)
+            self.hosts.exact[names.WEBHOOK_HOST] = self._gate(
+                create_app(context, settings), "webhook", context
+            )
+
+    def _entra(self) -> None:
+        from apim_emulators.entra.app import create_app
+        from apim_emulators.entra.settings import Settings
+        from apim_emulators.entra.state import Directory
+
+        chosen = self.world.settings.entra
+        delays = self.world.settings.propagation
+        settings = Settings(
+            no_match=chosen.no_match,
+            jwks_cache=chosen.issuer_cache,
+            random_lifetime=False,
+            token_lifetime=round(chosen.token_lifetime) if chosen.token_lifetime else 3599,
+            propagation={
+                "application": delays.application,
+                "servicePrincipal": delays.service_principal,
+                "federatedIdentityCredential": delays.federated_identity_credential,
+                "group": delays.group_membership,
+            },
+            provider_secret=self.around.secrets.provider,
+        )
+        store = self.around.store("entra")
+        directory = Directory(store, self.around.keys, settings)
+        context = self.around.context("entra")
+        if not directory.list_tenants():
+            seed.seed_entra(
+                self.world,
+                directory,
+                self.around.ids.child("seed"),
+                context.clock.now(),
+                self.around.secrets.operator,
+            )
+        seed.announce_entra(directory, context.journal)
+        self.hosts.exact[names.LOGIN_HOST] = self._gate(create_app(context, directory), "entra", context)
+
+        def graph() -> ASGIApp:
+            from apim_emulators.entra.graph import create_app as create_graph
+
+            return create_graph(graph_context, directory)
+
+        graph_context = self.around.context("graph")
+        self.hosts.exact[names.GRAPH_HOST] = self._gate(LazyApp(graph), "graph", graph_context)
+
+    def _arm(self) -> None:
+        from apim_emulators.arm.settings import ArmSettings
+        from apim_emulators.arm.state import ArmState
+
+        context = self.around.context("arm")
+        state = ArmState(self.around.store("arm"))
+        if not any(state.subscriptions()):
+            seed.seed_arm(self.world, state)
+        seed.announce_arm(state, context.journal)
+        settings = ArmSettings(
+            self.around.secrets.provider,
+            role_propagation_seconds=self.world.settings.propagation.role_assignment,
+        )
+
+        def build() -> ASGIApp:
+            from apim_emulators.arm.app import create_app
+
+            return create_app(context, state, settings)
+
+        self.hosts.exact[names.ARM_HOST] = self._gate(LazyApp(build), "arm", context)
+
+    def _apim(self) -> None:
+        from apim_emulators.apim.app import create_app
+        from apim_emulators.apim.settings import ApimSettings
+        from apim_emulators.apim.state import ApimState
+
+        context = self.around.context("apim")
+        settings = ApimSettings(self.around.secrets.provider)
+        state = ApimState(self.around.store("apim"), self.around.keys, settings)
+        if not any(state.services()):
+            seed.seed_apim(self.world, state)
+
+        def provider() -> ASGIApp:
+            from apim_emulators.apim.resources import create_app as create_resources
+
+            return create_resources(context, state, settings)
+
+        self.hosts.domains[names.CONFIGURATION_DOMAIN] = self._gate(
+            create_app(context, state, settings), "apim", context
+        )
+        self.hosts.exact[names.APIM_PROVIDER_HOST] = LazyApp(provider)
+
+
+def emulated_hosts(world: World, emulator: str) -> tuple[str, ...]:
+    """The hosts of an emulator that runs in another process; a leading `*.` stands for a whole domain."""
+    return {
+        "oidc": (*issuer_hosts(world), names.KUBERNETES_HOST, "*.clusters.sandbox.test"),
+        "webhook": (names.WEBHOOK_HOST,),
+        "entra": (names.LOGIN_HOST, names.GRAPH_HOST),
+        "arm": (names.ARM_HOST,),
+        "apim": (f"*.{names.CONFIGURATION_DOMAIN}", names.APIM_PROVIDER_HOST),
+    }[emulator]
+
+
+def issuer_hosts(world: World) -> tuple[str, ...]:
+    """The hosts of the clusters' issuers, each once."""
+    return tuple(dict.fromkeys(urlsplit(cluster.issuer).hostname or "" for cluster in world.clusters))
+
+
+def by_address(world: World) -> ByAddress | None:
+    """How `https://localhost` reaches the world's first service and first cluster."""
+    services = seed.service_names(world)
+    if not services or not world.clusters:
+        return None
+    issuer = urlsplit(world.clusters[0].issuer)
+    host = f"{services[0].lower()}.{names.CONFIGURATION_DOMAIN}"
+    return ByAddress(host, issuer.hostname or "", issuer.path.rstrip("/"))
+
+
+def webhook_tenant(world: World, cluster: Cluster) -> str:
+    """The tenant id that the cluster's webhook puts into AZURE_TENANT_ID."""
+    return tenant(world, cluster.webhook.tenant).id
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)

@@ -1,0 +1,148 @@
+"""Emulators as processes of their own: the same code, joined by HTTP, one journal and one clock.
+
+control process: proxy, control service, cluster          ──starts──►  child: entra
+  proxy: login.microsoftonline.com ──► port of that child               child: oidc, webhook
+child: events ──POST /journal──► control                                child: arm, apim
+       clock  ◄──SSE /clock/stream── control
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.abc
+import httpx
+
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.faults import Faults
+from apim_emulators.core.journal import RemoteJournal
+from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_hosts
+from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.edge import EdgeApp, Target, listen, serving
+from apim_sandbox.instance import InstanceError, StateDir
+from apim_sandbox.server import live_client, live_surroundings, load_world
+from apim_sandbox.world.model import World
+
+GROUPS = (("oidc", "webhook"), ("entra",), ("arm", "apim"))
+START_TIMEOUT = 20.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Which emulators to serve here, and where the others and the control service are."""
+
+    emulators: frozenset[str]
+    control: str
+    proxy: str
+    world_file: Path | None
+    lifeline: int
+    state: StateDir
+
+
+async def run_emulators(options: ServeOptions) -> None:
+    """Serve until the lifeline ends. Prints one line of JSON, `{"port": …}`, when ready."""
+    unknown = options.emulators - set(EMULATORS)
+    if unknown:
+        raise InstanceError(
+            f"no emulator is called {', '.join(sorted(unknown))}; there are {', '.join(EMULATORS)}"
+        )
+    world = load_world(options.world_file)
+    authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
+    bound = listen(0, "--port")
+    clock = MasterClock()
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        control = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
+        journal = RemoteJournal(control, f"{options.control}/journal")
+        tasks.start_soon(journal.run)
+        tasks.start_soon(follow_clock, clock, control, options.control)
+        http = await stack.enter_async_context(live_client(options.proxy, authority.client_context()))
+        assembly = Assembly(world, live_surroundings(options.state, clock, journal, http, Faults()))
+        for name in EMULATORS:
+            if name in options.emulators:
+                assembly.add(name)
+        await stack.enter_async_context(serving(EdgeApp(assembly.hosts), bound, authority.server_context()))
+        print(json.dumps({"port": bound.getsockname()[1]}), flush=True)  # noqa: T201  the parent reads it
+        await _until_end_of(options.lifeline)
+        await journal.flush()
+        tasks.cancel_scope.cancel()
+
+
+async def follow_clock(clock: MasterClock, http: httpx.AsyncClient, control: str) -> None:
+    """Keep `clock` at what the control service says, for ever; a lost connection is made again."""
+    while True:
+        try:
+            async with http.stream(
+                "GET", f"{control}/clock/stream", timeout=httpx.Timeout(10, read=None)
+            ) as answer:
+                async for row in answer.aiter_lines():
+                    if row.startswith("data: "):
+                        shown = json.loads(row.removeprefix("data: "))
+                        clock.follow(shown["offset"], shown["skews"])
+        except httpx.HTTPError:
+            pass
+        await anyio.sleep(0.2)
+
+
+@asynccontextmanager
+async def started_emulators(
+    state: StateDir, world_file: Path | None, world: World, control: str, proxy: str
+) -> AsyncIterator[dict[str, Target]]:
+    """The emulators in child processes while the block runs: which host is on which port."""
+    reading, writing = os.pipe()
+    os.set_inheritable(reading, True)
+    world_option = ["--world", str(world_file)] if world_file else []
+    state.secrets()  # made once, before several processes look for them
+    async with AsyncExitStack() as stack:
+        stack.callback(os.close, reading)
+        stack.callback(os.close, writing)
+        remote: dict[str, Target] = {}
+        for group in GROUPS:
+            process = await anyio.open_process(
+                [sys.executable, "-m", "apim_sandbox", "serve", *group, "--control", control,
+                 "--proxy", proxy, "--lifeline", str(reading), "--state-dir", str(state.path), *world_option],
+                stdin=subprocess.DEVNULL, stderr=None, pass_fds=(reading,),
+            )  # fmt: skip
+            stack.push_async_callback(_end, process)
+            target = Target("127.0.0.1", await _reported_port(process, group))
+            remote |= {host: target for name in group for host in emulated_hosts(world, name)}
+        yield remote
+
+
+async def _reported_port(process: anyio.abc.Process, group: tuple[str, ...]) -> int:
+    assert process.stdout is not None
+    line = b""
+    with anyio.move_on_after(START_TIMEOUT):
+        while not line.endswith(b"\n"):
+            try:
+                line += await process.stdout.receive()
+            except anyio.EndOfStream:
+                break
+    if not line.endswith(b"\n"):
+        raise InstanceError(f"the process of {', '.join(group)} did not start", "see its words above")
+    return int(json.loads(line)["port"])
+
+
+async def _end(process: anyio.abc.Process) -> None:
+    with anyio.CancelScope(shield=True):
+        if process.returncode is None:
+            process.terminate()
+            with anyio.move_on_after(2):
+                await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await process.aclose()
+
+
+async def _until_end_of(lifeline: int) -> None:
+    """Wait until the other end of the pipe is closed, which the kernel does when the parent dies."""
+    if lifeline < 0:
+        await anyio.sleep_forever()
+    await anyio.wait_readable(lifeline)

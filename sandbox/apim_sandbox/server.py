@@ -1,0 +1,288 @@
+"""The live sandbox: one process for the emulators, the edge, the control service and the embedded cluster.
+
+Gateways are child processes of the cluster. With `separate`, the emulators are child processes too;
+the proxy then knows on which port each host is. Whatever happens to this process, its children end
+with it: each holds the reading end of a pipe that only this process keeps open.
+"""
+
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.events import GatewayChanged, WorldLoaded
+from apim_emulators.core.faults import Faults
+from apim_emulators.core.http import LazyApp
+from apim_emulators.core.ids import RandomIds
+from apim_emulators.core.journal import MemoryJournal, Record, encode
+from apim_emulators.core.keys import FreshKeys
+from apim_emulators.core.store import MemoryStore, SqliteStore
+from apim_emulators.core.vocabulary import ECHO_HOST
+from apim_sandbox import __version__, echo
+from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings, by_address, issuer_hosts
+from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.hosts import HostTable
+from apim_sandbox.instance import Instance, InstanceError, StateDir
+from apim_sandbox.world.model import World
+from apim_sandbox.world.seed import default_service_account, service_names
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What to serve and where; port 0 takes a free one."""
+
+    state: StateDir
+    world_file: Path | None = None
+    edge_port: int = 8443
+    proxy_port: int = 8444
+    control_port: int = 8445
+    allow_internet: bool = False
+    separate: bool = False
+    reset: bool = False
+
+
+@dataclass(slots=True)
+class Listeners:
+    """The three bound sockets and what others are told of them."""
+
+    edge: socket.socket
+    proxy: socket.socket
+    control: socket.socket
+
+    @property
+    def urls(self) -> tuple[str, str, str]:
+        edge, proxy, control = (one.getsockname()[1] for one in (self.edge, self.proxy, self.control))
+        return f"https://localhost:{edge}", f"http://127.0.0.1:{proxy}", f"http://127.0.0.1:{control}"
+
+    def close(self) -> None:
+        for one in (self.edge, self.proxy, self.control):
+            one.close()
+
+
+async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None], stop: anyio.Event) -> None:
+    """Serve until `stop` is set. Raises `InstanceError`, `PortTakenError`, `DocumentError`."""
+    world = load_world(options.world_file)
+    options.state.create()
+    with options.state.lock():
+        if options.reset:
+            options.state.reset()
+        remember_world(options.state, world)
+        authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
+        listeners = bind(options)
+        try:
+            async with AsyncExitStack() as stack:
+                instance = await stack.enter_async_context(_running(options, world, authority, listeners))
+                options.state.publish(instance)
+                on_ready(instance)
+                await stop.wait()
+        finally:
+            listeners.close()
+
+
+def load_world(path: Path | None) -> World:
+    """The world of a file, or the built-in one. Raises `DocumentError`."""
+    if path is None:
+        from apim_sandbox.world.default import default_world
+
+        return default_world()
+    from apim_sandbox.world.load import load
+
+    return load(path)
+
+
+def remember_world(state: StateDir, world: World) -> None:
+    """Refuse to mix what is kept from one world with another."""
+    digest = sha256(world.model_dump_json().encode()).hexdigest()
+    marker = state.path / "world.sha256"
+    try:
+        known = marker.read_text().strip()
+    except OSError:
+        known = ""
+    if known and known != digest:
+        raise InstanceError(
+            f"{state.path} holds the state of another world (or of an older version of this one)",
+            "start with --reset to forget it, or choose another directory with --state-dir DIR",
+        )
+    marker.write_text(digest + "\n")
+
+
+def bind(options: ServerOptions) -> Listeners:
+    """All three sockets, or none. Raises `PortTakenError`."""
+    bound: list[socket.socket] = []
+    try:
+        bound.append(listen(options.edge_port, "--edge-port"))
+        bound.append(listen(options.proxy_port, "--proxy-port"))
+        bound.append(listen(options.control_port, "--control-port"))
+    except OSError:
+        for one in bound:
+            one.close()
+        raise
+    return Listeners(*bound)
+
+
+def live_client(proxy: str, context: ssl.SSLContext) -> httpx.AsyncClient:
+    """How parts of a live sandbox reach each other: by real names, over TLS, through the proxy."""
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60)
+    return httpx.AsyncClient(proxy=proxy, verify=context, trust_env=False, timeout=10, limits=limits)
+
+
+def live_surroundings(
+    state: StateDir, clock: MasterClock, sink: Any, http: httpx.AsyncClient, faults: Faults
+) -> Surroundings:
+    """System time, random ids, fresh keys, and one SQLite file an emulator."""
+
+    def store(name: str) -> MemoryStore:
+        return SqliteStore(state.path / f"{name}.sqlite")
+
+    return Surroundings(clock, RandomIds(), sink, FreshKeys(), store, http, state.secrets(), faults)
+
+
+@asynccontextmanager
+async def _running(
+    options: ServerOptions, world: World, authority: CertificateAuthority, listeners: Listeners
+) -> AsyncIterator[Instance]:
+    from apim_sandbox.cluster.live import live_cluster
+
+    edge_url, proxy_url, control_url = listeners.urls
+    state = options.state
+    clock, journal, faults = MasterClock(), MemoryJournal(), Faults()
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
+        keep = stack.enter_context((state.path / "journal.jsonl").open("wb"))
+        journal.on_record(lambda record: _keep(keep, record))
+        around = live_surroundings(state, clock, journal, http, faults)
+        assembly = Assembly(world, around)
+        assembly.hosts.exact[ECHO_HOST] = echo.app
+        remote: dict[str, Target] = {}
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        if options.separate:
+            from apim_sandbox.separate import started_emulators
+
+            remote = await stack.enter_async_context(
+                started_emulators(state, options.world_file, world, control_url, proxy_url)
+            )
+        else:
+            for name in EMULATORS:
+                assembly.add(name)
+        edge_app = EdgeApp(assembly.hosts, None if options.separate else by_address(world))
+        await stack.enter_async_context(serving(edge_app, listeners.edge, authority.server_context()))
+        route = Router(assembly.hosts, remote, Target("127.0.0.1", listeners.edge.getsockname()[1]))
+        tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)
+        pod_environment = pod_variables(authority, proxy_url, control_url)
+        cluster = await stack.enter_async_context(
+            live_cluster(world, around, state.path / "pods", pod_environment)
+        )
+        status = Status(world, clock, journal, options)
+
+        def control() -> Any:
+            from apim_sandbox.control import Control, create_app
+
+            return create_app(
+                Control(
+                    clock,
+                    RandomIds(),
+                    journal,
+                    cluster,
+                    faults,
+                    status.show,
+                    status.gateways,
+                    default_service_account(world),
+                )
+            )
+
+        await stack.enter_async_context(serving(LazyApp(control), listeners.control))
+        clusters = tuple(one.name for one in world.clusters)
+        loaded = WorldLoaded(world.name, tuple(service_names(world)), clusters)
+        journal.add("control", clock.now(), loaded, 0.0)
+        yield Instance(
+            pid=os.getpid(), version=__version__, world=world.name, control=control_url, edge=edge_url,
+            proxy=proxy_url, ca_file=str(authority.ca_file), bundle_file=str(authority.bundle_file),
+            state_dir=str(state.path),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """Where the proxy connects: the edge for hosts of this process, another port for hosts elsewhere."""
+
+    hosts: HostTable
+    remote: dict[str, Target]
+    edge: Target
+
+    def __call__(self, host: str) -> Target | None:
+        _, _, domain = host.partition(".")
+        elsewhere = self.remote.get(host) or self.remote.get(f"*.{domain}")
+        if elsewhere is not None:
+            return elsewhere
+        return self.edge if self.hosts.find(host) is not None else None
+
+
+@dataclass(slots=True)
+class Status:
+    """What `GET /status` and `GET /gateways` answer, read from the journal and the clock."""
+
+    world: World
+    clock: MasterClock
+    journal: MemoryJournal
+    options: ServerOptions
+    states: dict[str, GatewayChanged] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal.on_record(self._note)
+
+    def show(self) -> dict[str, Any]:
+        operator = next(
+            (
+                {"tenant": tenant.id, "client_id": application.app_id}
+                for tenant in self.world.tenants
+                for application in tenant.applications
+                if application.name == self.world.operator
+            ),
+            None,
+        )
+        return {
+            "version": __version__,
+            "world": self.world.name,
+            "operator": operator,
+            "emulators": list(EMULATORS),
+            "separate": self.options.separate,
+            "journal": self.journal.sequence,
+            "clock": {"now": self.clock.now(), "offset": self.clock.offset, "skews": self.clock.skews},
+        }
+
+    async def gateways(self) -> list[dict[str, Any]]:
+        import msgspec
+
+        return [msgspec.to_builtins(state) for state in self.states.values()]
+
+    def _note(self, record: Record) -> None:
+        if isinstance(record.event, GatewayChanged):
+            self.states[f"{record.event.namespace}/{record.event.pod}"] = record.event
+
+
+def pod_variables(authority: CertificateAuthority, proxy: str, control: str) -> dict[str, str]:
+    """What a program needs besides the pod's own environment to find the emulators by their real names."""
+    bundle = str(authority.bundle_file)
+    local = "localhost,127.0.0.1,::1"
+    return {
+        "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": local, "no_proxy": local,
+        "SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle,
+        "NODE_EXTRA_CA_CERTS": str(authority.ca_file), "NODE_USE_ENV_PROXY": "1",
+        "APIM_SANDBOX_CONTROL": control,
+    }  # fmt: skip
+
+
+def _keep(file: Any, record: Record) -> None:
+    file.write(encode(record) + b"\n")
+    file.flush()
