@@ -18,6 +18,7 @@ class BodyTooLargeError(ValueError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the request body is longer than {limit} bytes")
+        self.limit = limit
 
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:

@@ -1,0 +1,1 @@
+"""API Management: its resources below ARM, and the configuration API that gateways poll."""

@@ -1,0 +1,82 @@
+"""How sure we are of what API Management does here (see `core.provenance`)."""
+
+from apim_emulators.core.provenance import Behaviour
+
+_APP = "tests/emulators/apim/test_app.py"
+_ACCESS = "tests/emulators/apim/test_access.py"
+
+EVENTS = Behaviour(
+    "apim-events",
+    "observed",
+    "GET /gateways/{name}/events?$top=100&$skiptoken={8 hex digits} polls for changes; the body is assumed",
+    "Azure/api-management-self-hosted-gateway#328 and #371 (URL and token form)",
+    f"{_APP}::test_events_after_a_revision_are_the_changes_since",
+)
+SNAPSHOT = Behaviour(
+    "apim-snapshot",
+    "assumed",
+    "GET /gateways/{name}/snapshot gives every entity at a revision, gzipped",
+    "that a snapshot exists is in public logs; its path and body are not",
+    f"{_APP}::test_a_snapshot_holds_the_gateway_and_its_apis",
+)
+HEARTBEAT = Behaviour(
+    "apim-heartbeat",
+    "assumed",
+    "POST /gateways/{name}/heartbeat tells that an instance lives",
+    "the period of a minute is documented; path and body are not",
+    f"{_APP}::test_a_heartbeat_makes_an_instance_known",
+)
+COMPACTION = Behaviour(
+    "apim-compaction",
+    "assumed",
+    "a skiptoken older than the feed, or newer, is answered 410: take a snapshot",
+    "ours: what the service does is not public",
+    f"{_APP}::test_a_skiptoken_behind_the_feed_gets_410",
+)
+SLASHES = Behaviour(
+    "apim-slashes",
+    "observed",
+    "repeated slashes in the path count as one",
+    "Azure/api-management-self-hosted-gateway#328",
+    f"{_APP}::test_repeated_slashes_count_as_one",
+)
+FORBIDDEN = Behaviour(
+    "apim-forbidden",
+    "observed",
+    "a principal without the data action gets a plain 403",
+    "Azure/api-management-self-hosted-gateway#371",
+    f"{_ACCESS}::test_a_principal_without_the_reader_role_is_refused",
+)
+VALIDATOR = Behaviour(
+    "apim-validator",
+    "assumed",
+    "a service whose own identity may not read RBAC answers the same plain 403",
+    "the role is documented as needed; the symptom of its absence is not public",
+    f"{_ACCESS}::test_a_service_that_may_not_read_rbac_refuses_everybody",
+)
+UNAUTHORIZED = Behaviour(
+    "apim-unauthorized",
+    "assumed",
+    "a token that is missing, malformed, expired, for another audience or badly signed gets 401",
+    "the audience is documented; the answer is not",
+    f"{_APP}::test_every_broken_token_is_refused_with_401",
+)
+UNKNOWN_GATEWAY = Behaviour(
+    "apim-unknown-gateway",
+    "assumed",
+    "an unknown gateway is answered 404, before RBAC is asked",
+    "ours: the code is not public",
+    f"{_APP}::test_an_unknown_gateway_is_404",
+)
+GATEWAY_TOKEN = Behaviour(
+    "apim-gateway-token",
+    "assumed",
+    "Authorization: GatewayKey {id}&{yyyyMMddHHmm}&{base64 HMAC-SHA512 over id, newline, expiry}",
+    "the three parts are documented; header and signature are not",
+    "tests/emulators/apim/test_gateway_tokens.py::test_a_token_holds_for_its_gateway_until_its_expiry",
+)
+
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    EVENTS, SNAPSHOT, HEARTBEAT, COMPACTION, SLASHES, FORBIDDEN, VALIDATOR, UNAUTHORIZED, UNKNOWN_GATEWAY,
+    GATEWAY_TOKEN,
+)  # fmt: skip

@@ -1,0 +1,200 @@
+"""API Management services themselves, with their system-assigned identity."""
+
+import re
+from typing import Any, Literal
+
+import httpx
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from apim_emulators.apim.entity import CamelModel, caller, list_response, read_model, service_id, service_of
+from apim_emulators.apim.errors import (
+    DIRECTORY_UNAVAILABLE,
+    NOT_SERVED,
+    VALIDATION_ERROR,
+    ApimRefusedError,
+)
+from apim_emulators.apim.model import Service, SystemIdentity
+from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.core.http import json_response
+
+_NAME = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?")
+_METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"]
+
+
+class SkuBody(CamelModel):
+    name: Literal[
+        "Developer", "Basic", "Standard", "Premium", "Consumption", "BasicV2", "StandardV2", "PremiumV2"
+    ]
+    capacity: int = 1
+
+
+class IdentityBody(CamelModel):
+    type: str = "None"
+    user_assigned_identities: dict[str, Any] = Field(default_factory=dict)
+
+    def parts(self) -> set[str]:
+        """`SystemAssigned`, `UserAssigned`, both, or none."""
+        return {part.strip().lower() for part in self.type.split(",")} - {"none", ""}
+
+
+class ConfigurationApiBody(CamelModel):
+    legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
+
+
+class ServiceProperties(CamelModel):
+    publisher_email: str = Field(min_length=1, max_length=100)
+    publisher_name: str = Field(min_length=1, max_length=100)
+    configuration_api: ConfigurationApiBody = ConfigurationApiBody()
+
+
+class ServiceBody(CamelModel):
+    location: str = Field(min_length=1, max_length=90)
+    sku: SkuBody
+    properties: ServiceProperties
+    identity: IdentityBody = IdentityBody()
+    tags: dict[str, str] = Field(default_factory=dict, max_length=50)
+
+
+def service_json(service: Service, domain: str) -> dict[str, Any]:
+    kinds = ["SystemAssigned"] if service.identity else []
+    kinds += ["UserAssigned"] if service.user_assigned else []
+    identity: dict[str, Any] | None = {"type": ", ".join(kinds)} if kinds else None
+    if identity is not None and service.identity is not None:
+        identity |= {
+            "principalId": service.identity.principal_id,
+            "tenantId": service.identity.tenant_id,
+        }
+    if identity is not None and service.user_assigned:
+        identity["userAssignedIdentities"] = {name: {} for name in service.user_assigned}
+    return {
+        "id": service.id,
+        "name": service.name,
+        "type": "Microsoft.ApiManagement/service",
+        "location": service.location,
+        "tags": service.tags,
+        "sku": {"name": service.sku, "capacity": 1},
+        "identity": identity,
+        "properties": {
+            "publisherEmail": service.publisher_email,
+            "publisherName": service.publisher_name,
+            "provisioningState": "Succeeded",
+            "gatewayUrl": f"https://{service.name}.azure-api.net",
+            "configurationApi": {"legacyApi": service.legacy_api},
+            "hostnameConfigurations": [
+                {"type": "ConfigurationApi", "hostName": name}
+                for name in (f"{service.name}.{domain}", *service.host_names)
+            ],
+        },
+    }
+
+
+def router(provider: Provider) -> APIRouter:
+    routes = APIRouter(route_class=provider.route_class(), tags=["Services"])
+    state, domain = provider.state, provider.settings.configuration_domain
+
+    async def list_services(request: Request) -> Response:
+        scope = request.url.path.rpartition("/providers/")[0].lower()
+        found = [service for service in state.services() if service.id.lower().startswith(f"{scope}/")]
+        return list_response(request, [service_json(service, domain) for service in found])
+
+    routes.add_api_route(BASE, list_services, methods=["GET"])
+    routes.add_api_route(
+        "/subscriptions/{subscription}/providers/Microsoft.ApiManagement/service",
+        list_services,
+        methods=["GET"],
+    )
+
+    @routes.get(BASE + "/{service}")
+    async def get_service(request: Request) -> Response:
+        return json_response(service_json(service_of(provider, request), domain))
+
+    @routes.put(BASE + "/{service}")
+    async def put_service(request: Request, service: str) -> Response:
+        body = await read_model(request, ServiceBody)
+        before = state.service(service_id(request))
+        _check_name(provider, service, before)
+        tenant = before.tenant_id if before else request.headers.get("x-ms-client-tenant-id", "")
+        kinds = body.identity.parts()
+        if kinds - {"systemassigned", "userassigned"}:
+            raise ApimRefusedError(VALIDATION_ERROR, problem=f"identity.type: {body.identity.type[:64]!r}")
+        identity = before.identity if before else None
+        if "systemassigned" not in kinds:
+            if identity is not None:
+                await _directory(provider, "DELETE", identity.principal_id, None)
+            identity = None
+        elif identity is None:
+            identity = await _new_identity(provider, request, tenant)
+        made = Service(
+            id=before.id if before else service_id(request),
+            tenant_id=tenant,
+            identity=identity,
+            location=body.location,
+            sku=body.sku.name,
+            publisher_email=body.properties.publisher_email,
+            publisher_name=body.properties.publisher_name,
+            host_names=before.host_names if before else (),
+            user_assigned=tuple(body.identity.user_assigned_identities) if "userassigned" in kinds else (),
+            legacy_api=body.properties.configuration_api.legacy_api,
+            tags=body.tags,
+        )
+        state.put_service(made, by=caller(request))
+        return json_response(service_json(made, domain), 200 if before else 201)
+
+    @routes.delete(BASE + "/{service}")
+    async def delete_service(request: Request) -> Response:
+        found = state.service(service_id(request))
+        if found is None:
+            return Response(status_code=204)
+        if found.identity is not None:
+            await _directory(provider, "DELETE", found.identity.principal_id, None)
+        state.delete_service(found.id, by=caller(request))
+        return Response(status_code=200)
+
+    @routes.api_route("/{path:path}", methods=_METHODS, include_in_schema=False)
+    async def nothing_here(request: Request, path: str) -> Response:
+        raise ApimRefusedError(NOT_SERVED, method=request.method, path=f"/{path}")
+
+    return routes
+
+
+def _check_name(provider: Provider, name: str, before: Service | None) -> None:
+    """Service names are part of a host name, so they are taken once in the whole sandbox."""
+    if not _NAME.fullmatch(name):
+        raise ApimRefusedError(VALIDATION_ERROR, problem=f"serviceName: {name[:64]!r} is not a service name")
+    taken = any(other.name.lower() == name.lower() for other in provider.state.services())
+    if before is None and taken:
+        raise ApimRefusedError(VALIDATION_ERROR, problem=f"serviceName: {name!r} is already in use")
+
+
+async def _new_identity(provider: Provider, request: Request, tenant: str) -> SystemIdentity:
+    identity = SystemIdentity(provider.context.ids.uuid(), provider.context.ids.uuid(), tenant)
+    await _directory(
+        provider,
+        "PUT",
+        identity.principal_id,
+        {
+            "tenantId": tenant,
+            "clientId": identity.client_id,
+            "name": request.path_params["service"],
+            "resourceId": service_id(request),
+            "type": "SystemAssigned",
+            "certificate": None,
+        },
+    )
+    return identity
+
+
+async def _directory(provider: Provider, method: str, object_id: str, body: dict[str, Any] | None) -> None:
+    """Make or delete the identity's service principal in Entra."""
+    try:
+        answer = await provider.context.http.request(
+            method,
+            f"https://{provider.settings.login_host}/_sandbox/identities/{object_id}",
+            headers={"authorization": f"Bearer {provider.settings.provider_secret}"},
+            json=body,
+        )
+        if answer.status_code != 404 or method != "DELETE":
+            answer.raise_for_status()
+    except httpx.HTTPError:
+        raise ApimRefusedError(DIRECTORY_UNAVAILABLE, purpose=f"{method} a managed identity") from None

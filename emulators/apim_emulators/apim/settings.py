@@ -1,0 +1,37 @@
+"""What can be set on API Management."""
+
+from dataclasses import dataclass
+
+from apim_emulators.core.vocabulary import (
+    ARM_HOST,
+    ARM_RESOURCE,
+    CONFIGURATION_AUDIENCE,
+    CONFIGURATION_DOMAIN,
+    LOGIN_HOST,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApimSettings:
+    """Durations in seconds.
+
+    `provider_secret` opens the internal routes between ARM, Entra and resource providers.
+    `audiences` are what a gateway's token may be for. `rbac_cache_seconds`: how long a verdict is
+    kept before ARM is asked again. `compaction_length`: the newest changes that a gateway's feed
+    keeps; whoever is further behind gets 410. `gone_after`: when a silent instance counts as gone.
+    `renew_before`: how long before its end the service's own token is replaced.
+    `default_service`: which service answers a host that names none.
+    """
+
+    provider_secret: str
+    audiences: tuple[str, ...] = (CONFIGURATION_AUDIENCE, f"{CONFIGURATION_AUDIENCE}/")
+    rbac_cache_seconds: float = 0.0
+    compaction_length: int = 1000
+    gone_after: float = 180.0
+    token_leeway: float = 300.0
+    renew_before: float = 300.0
+    default_service: str = ""
+    login_host: str = LOGIN_HOST
+    arm_host: str = ARM_HOST
+    arm_resource: str = ARM_RESOURCE
+    configuration_domain: str = CONFIGURATION_DOMAIN

@@ -1,0 +1,1 @@
+"""Azure Resource Manager: who may do what where, and the way to the resource providers."""
