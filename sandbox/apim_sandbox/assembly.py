@@ -217,5 +217,5 @@ def webhook_tenant(world: World, cluster: Cluster) -> str:
     return tenant(world, cluster.webhook.tenant).id
 
 
-def _whole(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds)
+def _whole(seconds: float | None) -> int:
+    return 0 if seconds is None else round(seconds)

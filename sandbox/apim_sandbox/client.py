@@ -5,7 +5,7 @@ nothing bypasses RBAC.
 """
 
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +101,11 @@ class Sandbox:
         """Delete a pod; its Deployment makes another."""
         self._request("DELETE", f"/pods/{namespace}/{name}")
 
-    def logs(self, namespace: str, name: str, *, follow: bool = False) -> Iterator[str]:
+    def logs(self, namespace: str, name: str, *, follow: bool = False) -> Generator[str, None, None]:
         """A pod's log lines, to the newest, or for ever with `follow`."""
         path = f"/pods/{namespace}/{name}/logs"
         with self._control.stream("GET", path, params={"follow": follow}, timeout=None) as answer:
-            _check(answer)
+            check(answer)
             yield from answer.iter_lines()
 
     def journal(self, since: int = 0) -> list[Record]:
@@ -113,7 +113,7 @@ class Sandbox:
         answer = self._request("GET", "/journal", params={"since": since})
         return [decode(line) for line in answer.content.splitlines()]
 
-    def follow(self, since: int = 0, *, timeout: float | None = None) -> Iterator[Record]:
+    def follow(self, since: int = 0, *, timeout: float | None = None) -> Generator[Record, None, None]:
         """Records after `since`, then new ones as they come; close the iterator to stop.
 
         Raises `TimeoutError` when nothing came for `timeout` seconds of real time.
@@ -121,7 +121,7 @@ class Sandbox:
         limits = httpx.Timeout(30, read=timeout)
         path = "/journal/stream"
         with self._control.stream("GET", path, params={"since": since}, timeout=limits) as answer:
-            _check(answer)
+            check(answer)
             try:
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
@@ -151,7 +151,7 @@ class Sandbox:
         """
         params = {"service_account": service_account or ""}
         with self._control.stream("GET", "/attach", params=params, timeout=None) as answer:
-            _check(answer)
+            check(answer)
             yield msgspec.json.decode(next(answer.iter_lines()), type=Pod)
 
     # --- the cloud, through its public routes
@@ -176,14 +176,9 @@ class Sandbox:
             operator = self._operator
             answer = self._cloud.post(
                 f"https://{names.LOGIN_HOST}/{operator.tenant}/oauth2/v2.0/token",
-                data={
-                    "grant_type": "client_credentials",
-                    "client_id": operator.client_id,
-                    "client_secret": operator.secret,
-                    "scope": f"{resource}/.default",
-                },
+                data=token_form(operator, resource),
             )
-            _check(answer)
+            check(answer)
             self._tokens[resource] = answer.json()["access_token"]
         return self._tokens[resource]
 
@@ -195,7 +190,7 @@ class Sandbox:
                 del self._tokens[resource]  # the sandbox's clock may have left this token behind
                 continue
             break
-        _check(answer)
+        check(answer)
         return answer.json() if answer.content else None
 
     def _json(self, method: str, path: str, **arguments: Any) -> Any:
@@ -208,11 +203,22 @@ class Sandbox:
             raise InstanceError(
                 f"the sandbox at {self.instance.control} does not answer: {error}", "apim-sandbox status"
             ) from None
-        _check(answer)
+        check(answer)
         return answer
 
 
-def _check(answer: httpx.Response) -> None:
+def token_form(operator: Operator, resource: str) -> dict[str, str]:
+    """What the operator posts to the token endpoint to get a token for `resource`."""
+    return {
+        "grant_type": "client_credentials",
+        "client_id": operator.client_id,
+        "client_secret": operator.secret,
+        "scope": f"{resource}/.default",
+    }
+
+
+def check(answer: httpx.Response) -> None:
+    """Raise `SandboxError` with the answer's own words unless it tells of success."""
     if answer.is_success:
         return
     answer.read()

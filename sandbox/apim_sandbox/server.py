@@ -34,7 +34,7 @@ from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir
 from apim_sandbox.world.model import World
-from apim_sandbox.world.seed import default_service_account, service_names
+from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,19 +242,11 @@ class Status:
         self.journal.on_record(self._note)
 
     def show(self) -> dict[str, Any]:
-        operator = next(
-            (
-                {"tenant": tenant.id, "client_id": application.app_id}
-                for tenant in self.world.tenants
-                for application in tenant.applications
-                if application.name == self.world.operator
-            ),
-            None,
-        )
+        operator = operator_of(self.world, "")
         return {
             "version": __version__,
             "world": self.world.name,
-            "operator": operator,
+            "operator": {"tenant": operator.tenant, "client_id": operator.client_id},
             "emulators": list(EMULATORS),
             "separate": self.options.separate,
             "journal": self.journal.sequence,

@@ -23,6 +23,7 @@ from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment,
 from apim_emulators.core.vocabulary import Audience, ClientId, Issuer, ObjectId, Subject, TenantId
 from apim_emulators.entra import model as entra
 from apim_emulators.entra.state import Directory
+from apim_sandbox.client import Operator
 from apim_sandbox.world import model, resolve
 
 BY = "world"
@@ -257,7 +258,8 @@ def seed_apim(world: model.World, state: ApimState) -> None:
                     if identity.has_system_assigned
                     else None,
                     user_assigned=tuple(
-                        resolve.scope(subscription, f"identity:{name}") for name in identity.user_assigned_identities
+                        resolve.scope(subscription, f"identity:{name}")
+                        for name in identity.user_assigned_identities
                     ),
                 )
             )  # fmt: skip
@@ -299,3 +301,12 @@ def _api(service_id: str, api: model.Api) -> apim.Api:
 def service_names(world: model.World) -> list[str]:
     """The API Management services of all subscriptions."""
     return [service.name for one in world.subscriptions for _, service in resolve.services(one)]
+
+
+def operator_of(world: model.World, secret: str) -> Operator:
+    """The world's operator as a client of its cloud; without one, a client that nobody knows."""
+    for tenant in world.tenants:
+        for application in tenant.applications:
+            if application.name == world.operator:
+                return Operator(tenant.id, application.app_id, secret)
+    return Operator(world.tenants[0].id, "00000000-0000-4000-8000-000000000000", secret)

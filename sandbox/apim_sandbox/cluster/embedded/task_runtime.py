@@ -1,0 +1,158 @@
+"""Starts gateways as tasks of a virtual run: same code, no process, no socket, no thread."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import httpx
+from anyio.abc import TaskGroup
+
+from apim_emulators.core.journal import ActorJournal
+from apim_sandbox.assembly import Surroundings
+from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
+from apim_sandbox.gateway.gateway import Gateway, virtual_gateway
+from apim_sandbox.gateway.pod import PodIdentity
+from apim_sandbox.hosts import HostTable
+
+POD_DOMAIN = "pod.sandbox.test"
+
+
+def pod_host(namespace: str, pod: str) -> str:
+    """The name under which a pod of a virtual run answers on the wire."""
+    return f"{pod}.{namespace}.{POD_DOMAIN}"
+
+
+class PodLog:
+    """A container's standard output."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ended = False
+        self._grown: anyio.Event | None = None
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+        self._wake()
+
+    def end(self) -> None:
+        self.ended = True
+        self._wake()
+
+    async def follow(self) -> AsyncIterator[str]:
+        shown = 0
+        while True:
+            while shown < len(self.lines):
+                shown += 1
+                yield self.lines[shown - 1]
+            if self.ended:
+                return
+            if self._grown is None:
+                self._grown = anyio.Event()
+            await self._grown.wait()
+
+    def _wake(self) -> None:
+        grown, self._grown = self._grown, None
+        if grown is not None:
+            grown.set()
+
+
+def host_path(mounts: Mapping[str, str], path: str) -> Path:
+    """Where a file of the pod is on this machine: below the longest mount that holds it."""
+    holding = [mount for mount in mounts if path == mount or path.startswith(mount.rstrip("/") + "/")]
+    if not holding:
+        raise FileNotFoundError(2, "No such file or directory", path)
+    mount = max(holding, key=len)
+    return Path(mounts[mount] + path.removeprefix(mount.rstrip("/")))
+
+
+@dataclass(slots=True)
+class TaskContainer:
+    """A gateway that runs as a task; its ports answer on the wire."""
+
+    host: str
+    hosts: HostTable
+    http: httpx.AsyncClient
+    ports: Mapping[int, int]
+    gateway: Gateway | None
+    log: PodLog
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    exit_code: int = 0
+
+    async def run(self) -> None:
+        """Serve and poll until stopped; a gateway whose settings are wrong exits at once."""
+        try:
+            if self.gateway is None:
+                self.exit_code = 1
+                return
+            self.hosts.exact[self.host] = self.gateway.app
+            with self.scope:
+                await self.gateway.run()
+        finally:
+            self.hosts.exact.pop(self.host, None)
+            self.log.end()
+            self.ended.set()
+
+    async def wait(self) -> int:
+        await self.ended.wait()
+        return self.exit_code
+
+    async def stop(self) -> None:
+        self.scope.cancel()
+        await self.ended.wait()
+
+    async def get(self, port: int, path: str, timeout: float, scheme: str = "HTTP") -> int:
+        if port not in self.ports:
+            raise ConnectionRefusedError(f"nothing listens on port {port}")
+        try:
+            answer = await self.http.get(f"{scheme.lower()}://{self.host}{path}", timeout=timeout)
+        except httpx.TimeoutException as error:
+            raise TimeoutError(str(error)) from None
+        except httpx.TransportError as error:
+            raise ConnectionError(str(error)) from None
+        return answer.status_code
+
+    async def connect(self, port: int, timeout: float) -> None:  # noqa: ARG002  a wire connects at once
+        if port not in self.ports or self.hosts.find(self.host) is None:
+            raise ConnectionRefusedError(f"nothing listens on port {port}")
+
+    def log_lines(self) -> list[str]:
+        return list(self.log.lines)
+
+    def follow(self) -> AsyncIterator[str]:
+        return self.log.follow()
+
+
+@dataclass(slots=True)
+class TaskRuntime:
+    """Runs the gateway's image as a task in `tasks`; `accepts(image)` says which images are the gateway's."""
+
+    around: Surroundings
+    hosts: HostTable
+    tasks: TaskGroup
+    refuses: Callable[[str], str]
+    containers: dict[str, TaskContainer] = field(default_factory=dict)
+
+    async def start(self, start: ContainerStart) -> TaskContainer:
+        problem = self.refuses(start.image)
+        if problem:
+            raise ImageError(problem)
+        pod = PodIdentity(start.namespace, start.pod)
+        clock = self.around.clock.for_actor("gateway")
+        log = PodLog()
+
+        def read_file(path: str) -> str:
+            return host_path(start.mounts, path).read_text(encoding="utf-8")
+
+        gateway = virtual_gateway(
+            start.env, pod, clock=clock, ids=self.around.ids.child(f"gateway/{start.namespace}/{start.pod}"),
+            journal=ActorJournal(self.around.sink, "gateway", clock), http=self.around.http,
+            log=log, read_file=read_file,
+        )  # fmt: skip
+        ports = {port: port for port in start.ports}
+        host = pod_host(start.namespace, start.pod)
+        container = TaskContainer(host, self.hosts, self.around.http, ports, gateway, log)
+        self.containers[f"{start.namespace}/{start.pod}"] = container
+        self.tasks.start_soon(container.run)
+        return container
