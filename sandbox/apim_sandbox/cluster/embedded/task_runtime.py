@@ -10,6 +10,8 @@ from anyio.abc import TaskGroup
 
 from apim_emulators.core.journal import ActorJournal
 from apim_sandbox.assembly import Surroundings
+from apim_sandbox.cluster.embedded.logs import LogBuffer
+from apim_sandbox.cluster.embedded.paths import rewritten
 from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
 from apim_sandbox.gateway.gateway import Gateway, virtual_gateway
 from apim_sandbox.gateway.pod import PodIdentity
@@ -23,47 +25,19 @@ def pod_host(namespace: str, pod: str) -> str:
     return f"{pod}.{namespace}.{POD_DOMAIN}"
 
 
-class PodLog:
-    """A container's standard output."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.ended = False
-        self._grown: anyio.Event | None = None
+class PodLog(LogBuffer):
+    """A container's standard output, as the gateway's log writes it."""
 
     def write(self, line: str) -> None:
-        self.lines.append(line)
-        self._wake()
-
-    def end(self) -> None:
-        self.ended = True
-        self._wake()
-
-    async def follow(self) -> AsyncIterator[str]:
-        shown = 0
-        while True:
-            while shown < len(self.lines):
-                shown += 1
-                yield self.lines[shown - 1]
-            if self.ended:
-                return
-            if self._grown is None:
-                self._grown = anyio.Event()
-            await self._grown.wait()
-
-    def _wake(self) -> None:
-        grown, self._grown = self._grown, None
-        if grown is not None:
-            grown.set()
+        self.add(line)
 
 
-def host_path(mounts: Mapping[str, str], path: str) -> Path:
-    """Where a file of the pod is on this machine: below the longest mount that holds it."""
-    holding = [mount for mount in mounts if path == mount or path.startswith(mount.rstrip("/") + "/")]
-    if not holding:
-        raise FileNotFoundError(2, "No such file or directory", path)
-    mount = max(holding, key=len)
-    return Path(mounts[mount] + path.removeprefix(mount.rstrip("/")))
+def read_in_pod(path: str, mounts: Mapping[str, str]) -> str:
+    """A file of the pod; an error names the path as the pod knows it."""
+    try:
+        return Path(rewritten({"path": path}, mounts)["path"]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, path) from None
 
 
 @dataclass(slots=True)
@@ -91,7 +65,7 @@ class TaskContainer:
                 await self.gateway.run()
         finally:
             self.hosts.exact.pop(self.host, None)
-            self.log.end()
+            self.log.close()
             self.ended.set()
 
     async def wait(self) -> int:
@@ -118,7 +92,7 @@ class TaskContainer:
             raise ConnectionRefusedError(f"nothing listens on port {port}")
 
     def log_lines(self) -> list[str]:
-        return list(self.log.lines)
+        return self.log.lines()
 
     def follow(self) -> AsyncIterator[str]:
         return self.log.follow()
@@ -143,7 +117,7 @@ class TaskRuntime:
         log = PodLog()
 
         def read_file(path: str) -> str:
-            return host_path(start.mounts, path).read_text(encoding="utf-8")
+            return read_in_pod(path, start.mounts)
 
         gateway = virtual_gateway(
             start.env, pod, clock=clock, ids=self.around.ids.child(f"gateway/{start.namespace}/{start.pod}"),
