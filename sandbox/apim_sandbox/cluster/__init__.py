@@ -1,0 +1,1 @@
+"""Where pods run: embedded (no Kubernetes) or on kind (real), behind one protocol."""

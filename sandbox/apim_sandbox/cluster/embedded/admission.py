@@ -1,0 +1,216 @@
+"""The API server's part of admission: who is asked about a pod, and what becomes of the answer.
+
+The webhook is called over HTTPS with an AdmissionReview whenever its selectors match; that is the
+API server's decision alone, the webhook never looks at the label (AWI `pkg/webhook`).
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import httpx
+
+from apim_emulators.core.context import Context
+from apim_emulators.core.events import PodAdmitted
+from apim_emulators.core.provenance import Behaviour
+from apim_emulators.core.vocabulary import WEBHOOK_HOST
+from apim_sandbox.cluster.embedded.objects import Raw, items, labels, mapping
+from apim_sandbox.cluster.embedded.patch import PatchError, apply_patch
+
+USE_LABEL = "azure.workload.identity/use"
+WEBHOOK_NAME = "mutation.azure-workload-identity.io"
+
+SELECTED_BY_LABEL = Behaviour(
+    id="cluster.webhook-selection",
+    label="documented",
+    statement='Only pods that carry the label azure.workload.identity/use: "true" reach the webhook.',
+    source="azure-workload-identity chart, MutatingWebhookConfiguration objectSelector",
+    witness="tests/sandbox/cluster/test_admission.py::test_a_pod_without_the_label_is_not_shown_to_the_webhook",
+)
+FAILURE_POLICY = Behaviour(
+    id="cluster.webhook-failure-policy",
+    label="documented",
+    statement="With failurePolicy Fail an unreachable webhook blocks pods, with Ignore they start unmutated.",
+    source="Kubernetes, dynamic admission control; azure-workload-identity chart (Fail since v1.0.0)",
+    witness="tests/sandbox/cluster/test_admission.py::test_an_unreachable_webhook_blocks_or_is_ignored",
+)
+
+
+class AdmissionError(Exception):
+    """The API server refuses the pod; the message is what its client sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """How the MutatingWebhookConfiguration is set. `timeout` in seconds."""
+
+    url: str = f"https://{WEBHOOK_HOST}/mutate-v1-pod"
+    enabled: bool = True
+    profile: str = "1.6.0"
+    failure_policy: Literal["Fail", "Ignore"] = "Fail"
+    timeout: float = 10.0
+    namespace_selector: Mapping[str, str] = field(default_factory=dict)
+
+
+class Admission:
+    """Asks the webhook about pods and journals what came of it."""
+
+    def __init__(self, context: Context, settings: WebhookSettings) -> None:
+        self._context = context
+        self._settings = settings
+
+    async def admit(self, raw: Raw, name: str, namespace_labels: Raw, place: str = "") -> Raw:
+        """The pod as it will be stored. `name` is the final one, which a generated pod's `raw` lacks.
+
+        Raises `AdmissionError`.
+        """
+        started = self._context.clock.tick()
+        namespace = raw["metadata"]["namespace"]
+        account = mapping(raw.get("spec")).get("serviceAccountName") or "default"
+
+        def journal(outcome: Any, reason: str = "", after: Raw | None = None) -> None:
+            env, volumes, mounts = added(raw, after) if after is not None else ({}, (), ())
+            event = PodAdmitted(
+                namespace, name, account, outcome, reason, self._settings.profile, env, volumes, mounts, place
+            )
+            self._context.journal.append(event, duration=self._context.clock.tick() - started)
+
+        skipped = self._why_not(raw, namespace_labels)
+        if skipped:
+            journal("skipped", skipped)
+            return raw
+        try:
+            answer = await self._ask(raw, namespace)
+            after = self._patched(raw, answer)
+        except _CallError as error:
+            message = (
+                f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": '
+                f"failed to call webhook: {error}"
+            )
+            journal("failed", message)
+            if self._settings.failure_policy == "Ignore":
+                return raw
+            raise AdmissionError(message) from None
+        except _DeniedError as error:
+            journal("denied", str(error))
+            raise AdmissionError(f'admission webhook "{WEBHOOK_NAME}" denied the request: {error}') from None
+        if after == raw:
+            journal("skipped", "the webhook changed nothing")
+        else:
+            journal("mutated", after=after)
+        return after
+
+    def _why_not(self, raw: Raw, namespace_labels: Raw) -> str:
+        if not self._settings.enabled:
+            return "the cluster has no azure-workload-identity webhook"
+        value = labels(raw).get(USE_LABEL)
+        if value is None:
+            return f'the pod has no label {USE_LABEL}: "true"'
+        if value != "true":
+            return f'the pod\'s label {USE_LABEL} is "{value}", not "true"'
+        for key, wanted in self._settings.namespace_selector.items():
+            if namespace_labels.get(key) != wanted:
+                return f'the webhook\'s namespaceSelector wants the label {key}: "{wanted}" on the namespace'
+        return ""
+
+    async def _ask(self, raw: Raw, namespace: str) -> Raw:
+        uid = self._context.ids.uuid()
+        url = f"{self._settings.url}?timeout={self._settings.timeout:g}s"
+        failed = f'Post "{url.replace("/mutate", ":443/mutate", 1)}": '
+        try:
+            answer = await self._context.http.post(
+                url, json=review(raw, namespace, uid), timeout=self._settings.timeout
+            )
+        except httpx.TimeoutException:
+            raise _CallError(failed + "context deadline exceeded") from None
+        except httpx.HTTPError as error:
+            raise _CallError(failed + (str(error) or type(error).__name__)) from None
+        if answer.status_code != 200:
+            raise _CallError(
+                f"an error on the server ({json.dumps(answer.text[:200])}) has prevented the request from "
+                f"succeeding (status {answer.status_code})"
+            )
+        try:
+            response = answer.json()["response"]
+        except (ValueError, KeyError, TypeError):
+            raise _CallError("webhook response is not an AdmissionReview") from None
+        if not isinstance(response, dict) or response.get("uid") != uid:
+            raise _CallError("webhook response's uid is not the request's")
+        return response
+
+    def _patched(self, raw: Raw, response: Raw) -> Raw:
+        if response.get("allowed") is not True:
+            status = mapping(response.get("status"))
+            raise _DeniedError(str(status.get("message") or status.get("reason") or "without explanation"))
+        patch = response.get("patch")
+        if not patch:
+            return raw
+        if response.get("patchType") != "JSONPatch":
+            raise _CallError(f"webhook response has patchType {response.get('patchType')!r}")
+        try:
+            operations = json.loads(base64.b64decode(patch, validate=True))
+            patched = apply_patch(raw, operations)
+        except (binascii.Error, ValueError, PatchError) as error:
+            raise _CallError(f"webhook returned a patch that can't be applied: {error}") from None
+        if not isinstance(patched, dict):
+            raise _CallError("webhook returned a patch that leaves no object")
+        return patched
+
+
+def review(raw: Raw, namespace: str, uid: str) -> Raw:
+    """The AdmissionReview v1 that a pod's creation makes."""
+    pods = {"group": "", "version": "v1"}
+    request: Raw = {
+        "uid": uid,
+        "kind": {**pods, "kind": "Pod"},
+        "resource": {**pods, "resource": "pods"},
+        "requestKind": {**pods, "kind": "Pod"},
+        "requestResource": {**pods, "resource": "pods"},
+        "namespace": namespace,
+        "operation": "CREATE",
+        "userInfo": {
+            "username": "system:serviceaccount:kube-system:replicaset-controller",
+            "groups": ["system:serviceaccounts", "system:authenticated"],
+        },
+        "object": raw,
+        "oldObject": None,
+        "dryRun": False,
+        "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
+    }
+    if raw["metadata"].get("name"):
+        request["name"] = raw["metadata"]["name"]
+    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+
+
+def added(before: Raw, after: Raw) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """What a mutation added: environment, volume names, mount paths."""
+    env: dict[str, str] = {}
+    mounts: list[str] = []
+    old, new = mapping(before.get("spec")), mapping(after.get("spec"))
+    for kind in ("initContainers", "containers"):
+        known = {str(one.get("name")): one for one in items(old.get(kind))}
+        for container in items(new.get(kind)):
+            was = known.get(str(container.get("name")), {})
+            names = {one.get("name") for one in items(was.get("env"))}
+            for variable in items(container.get("env")):
+                if variable.get("name") not in names:
+                    env.setdefault(str(variable.get("name")), str(variable.get("value", "")))
+            paths = {one.get("mountPath") for one in items(was.get("volumeMounts"))}
+            for mount in items(container.get("volumeMounts")):
+                path = str(mount.get("mountPath"))
+                if path not in paths and path not in mounts:
+                    mounts.append(path)
+    there = {one.get("name") for one in items(old.get("volumes"))}
+    volumes = [str(one.get("name")) for one in items(new.get("volumes")) if one.get("name") not in there]
+    return env, tuple(volumes), tuple(mounts)
+
+
+class _CallError(Exception):
+    """The webhook could not be asked, or answered nonsense."""
+
+
+class _DeniedError(Exception):
+    """The webhook said no."""
