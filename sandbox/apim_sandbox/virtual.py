@@ -17,6 +17,8 @@ T = TypeVar("T")
 def run_virtual(function: Callable[[], Awaitable[T]], *, seed: int = 0) -> T:
     """Run `function` to its end in virtual time.
 
+    An exception of `function` comes out bare, not in the groups of the task groups around it.
+
     trio shuffles runnable tasks; its own hook for that (the one Hypothesis uses) and its random
     source are set here and put back afterwards, so that equal seeds schedule equally.
     """
@@ -26,6 +28,15 @@ def run_virtual(function: Callable[[], Awaitable[T]], *, seed: int = 0) -> T:
     scheduler._r.seed(seed)
     try:
         return trio.run(function, clock=trio.testing.MockClock(autojump_threshold=0))
+    except BaseExceptionGroup as group:
+        raise _only(group) from None
     finally:
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = was_deterministic  # type: ignore[misc]
         scheduler._r.setstate(state)
+
+
+def _only(error: BaseException) -> BaseException:
+    """The one exception inside nested groups; the group itself where there are several."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
