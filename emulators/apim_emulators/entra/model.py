@@ -70,7 +70,8 @@ class Application:
 
     `access_token_version` 1 is what Graph shows as null. `public_client` apps may not show a
     credential. `owners` are the object ids of service principals (`Application.ReadWrite.OwnedBy`).
-    `first_party` marks Microsoft's own.
+    `first_party` marks Microsoft's own. `other` is a JSON object of properties that are kept for
+    Graph's readers and not acted on (`web`, `requiredResourceAccess`, ...).
     """
 
     object_id: ObjectId
@@ -85,9 +86,9 @@ class Application:
     first_party: bool = False
     owners: tuple[ObjectId, ...] = ()
     description: str = ""
-    notes: str = ""
     tags: tuple[str, ...] = ()
     created: float = 0.0
+    other: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class ServicePrincipal:
     system_assigned: bool = False
     tags: tuple[str, ...] = ()
     created: float = 0.0
+    other: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,3 +194,57 @@ def decoded(compact: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
     jws = parse(compact)
     return json.loads(json.dumps(jws.header)), json.loads(json.dumps(jws.claims))
+
+
+@dataclass
+class Graph:
+    """Graph over the same directory, with a caller that may do everything."""
+
+    entra: Entra
+    http: httpx.AsyncClient
+    token: str
+
+    async def call(
+        self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """One call below /v1.0, unless the path says /beta."""
+        full = path if path.startswith("/beta") else f"/v1.0{path}"
+        return await self.http.request(
+            method, full, json=body, headers={"authorization": f"Bearer {token or self.token}", **headers}
+        )
+
+
+CALLER_APP = ClientId("55555555-5555-4555-8555-555555555555")
+CALLER = ObjectId("66666666-6666-4666-8666-666666666666")
+
+
+async def graph_token(entra: Entra, *roles: str) -> str:
+    """A real token for Graph of a service principal that holds `roles`."""
+    entra.directory.put_application(
+        Application(ObjectId("77777777-7777-4777-8777-777777777777"), CALLER_APP, TENANT, "caller")
+    )
+    entra.directory.put_service_principal(
+        ServicePrincipal(CALLER, CALLER_APP, TENANT, "caller", graph_roles=roles)
+    )
+    entra.directory.add_password(
+        ObjectId("77777777-7777-4777-8777-777777777777"), "callers-secret", key_id="a-key", salt="salt"
+    )
+    answer = await entra.ask(
+        client_id=CALLER_APP, client_secret="callers-secret", client_assertion=None,
+        scope="https://graph.microsoft.com/.default",
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+@pytest.fixture
+async def graph(entra: Entra) -> AsyncIterator[Graph]:
+    """Graph and a caller with Application.ReadWrite.All and Group.ReadWrite.All."""
+    from apim_emulators.entra.graph import create_app as create_graph
+
+    app = create_graph(entra.context, entra.directory)
+    token = await graph_token(entra, "Application.ReadWrite.All", "Group.ReadWrite.All")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="https://graph.microsoft.com"
+    ) as http:
+        yield Graph(entra, http, token)
