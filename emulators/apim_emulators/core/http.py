@@ -1,6 +1,7 @@
 """What every emulator's HTTP edge needs: bounded bodies, JSON answers, lazily built applications."""
 
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -24,10 +25,11 @@ class BodyTooLargeError(ValueError):
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The whole body. Raises `BodyTooLargeError` before more than `limit` bytes are kept."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLargeError(limit)
+    async with aclosing(request.stream()) as stream:
+        async for chunk in stream:
+            body += chunk
+            if len(body) > limit:
+                raise BodyTooLargeError(limit)
     return bytes(body)
 
 
