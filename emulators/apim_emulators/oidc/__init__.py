@@ -1,0 +1,1 @@
+"""The cluster's service-account issuer: keys, rotation, TokenRequest, discovery, JWKS."""

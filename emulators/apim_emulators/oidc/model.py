@@ -1,0 +1,104 @@
+"""The issuer's nouns: a cluster, its keys, and the Kubernetes objects that identity needs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from apim_emulators.core.vocabulary import Subject, VocabularyError
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+JWKS_PATH = "/openid/v1/jwks"
+
+Resource = Literal["serviceaccounts", "pods", "secrets", "nodes"]
+KINDS: Mapping[Resource, str] = {
+    "serviceaccounts": "ServiceAccount", "pods": "Pod", "secrets": "Secret", "nodes": "Node",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the API server's flags say about service-account tokens.
+
+    `issuer` is `--service-account-issuer` byte for byte, `jwks_uri` is `--service-account-jwks-uri`
+    (by default under the issuer), `api_audiences` is `--api-audiences` (by default the issuer),
+    `max_token_expiration` is in seconds, 0 for no limit; `version` is the server's `gitVersion`.
+    """
+
+    name: str
+    issuer: str
+    jwks_uri: str = ""
+    api_audiences: tuple[str, ...] = ()
+    max_token_expiration: int = 0
+    extend_token_expiration: bool = True
+    version: str = "v1.36.1"
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise VocabularyError(f"cluster name {self.name!r} is empty or holds a slash")
+        for flag, url in (("issuer", self.issuer), ("jwks-uri", self.jwks_uri or self.issuer)):
+            if not url.startswith("https://") or len(url) == len("https://"):
+                raise VocabularyError(f"service-account-{flag} requires https scheme, parsed as: {url}")
+            if "?" in url or "#" in url:
+                raise VocabularyError(f"service-account-{flag} {url!r} has a query or fragment")
+        if not self.jwks_uri:
+            object.__setattr__(self, "jwks_uri", self.issuer.rstrip("/") + JWKS_PATH)
+        if not self.api_audiences:
+            object.__setattr__(self, "api_audiences", (self.issuer,))
+
+    @property
+    def discovery_url(self) -> str:
+        """Where OpenID Connect Discovery 1.0 section 4 looks: one slash, whatever the issuer ends in."""
+        return self.issuer.rstrip("/") + WELL_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterKey:
+    """A key pair of a cluster's issuer. `signs`: new tokens use it; `published`: JWKS shows it."""
+
+    cluster: str
+    kid: str
+    pem: str = field(repr=False)
+    number: int
+    signs: bool
+    published: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObject:
+    """A Kubernetes object as it was put, with the metadata that the API server gives it."""
+
+    resource: Resource
+    namespace: str  # empty for nodes
+    name: str
+    uid: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """Whom a token speaks for."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(f"system:serviceaccount:{self.namespace}:{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The object whose end ends the token."""
+
+    kind: Literal["Pod", "Secret", "Node"]
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoundNode:
+    """The node of a bound pod; `uid` is empty when no such node object exists."""
+
+    name: str
+    uid: str = ""

@@ -1,0 +1,82 @@
+"""Keys: one signs, all that may still be needed are shown, and a restart keeps them."""
+
+from pathlib import Path
+
+import pytest
+
+from apim_emulators.core.jose import JoseError, kubernetes_key_id
+from apim_emulators.core.keys import FreshKeys, PooledKeys
+from apim_emulators.core.store import MemoryStore, SqliteStore
+from apim_emulators.oidc.model import Cluster
+from apim_emulators.oidc.state import IssuerState
+
+CONTOSO = Cluster("contoso", "https://oidc.sandbox.test/contoso")
+
+
+def shown(state: IssuerState) -> list[str]:
+    return [key["kid"] for key in state.published("contoso")]
+
+
+def test_the_kid_is_the_api_servers_hash_of_the_public_key(state: IssuerState) -> None:
+    key = state.signing_key("contoso")
+    assert key.kid == kubernetes_key_id(key.public)
+    assert shown(state) == [key.kid]
+
+
+def test_rotation_with_overlap_shows_old_and_new(state: IssuerState) -> None:
+    old = state.signing_key("contoso").kid
+    new = state.rotate("contoso").kid
+    assert old != new
+    assert state.signing_key("contoso").kid == new
+    assert shown(state) == [old, new]
+
+
+def test_rotation_without_overlap_shows_the_new_key_alone(state: IssuerState) -> None:
+    state.rotate("contoso")
+    new = state.rotate("contoso", keep_old=False)
+    assert shown(state) == [new.kid]
+
+
+def test_a_key_can_be_dropped_from_jwks_and_shown_again(state: IssuerState) -> None:
+    signing = state.signing_key("contoso").kid
+    assert state.drop_key("contoso", signing)
+    assert shown(state) == []
+    assert state.signing_key("contoso").kid == signing
+    assert state.publish_key("contoso", signing)
+    assert shown(state) == [signing]
+    assert not state.drop_key("contoso", "unknown")
+
+
+def test_changing_a_cluster_keeps_its_keys(state: IssuerState) -> None:
+    before = state.signing_key("contoso").kid
+    state.put_cluster(Cluster("contoso", "https://oidc.sandbox.test/renamed"))
+    assert state.signing_key("contoso").kid == before
+
+
+def test_a_restart_finds_the_keys_on_disk(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "oidc.db")
+    state = IssuerState(first, FreshKeys(), admin_token="a")
+    state.put_cluster(CONTOSO)
+    old, new = state.signing_key("contoso").kid, state.rotate("contoso").kid
+    first.close()
+
+    second = SqliteStore(tmp_path / "oidc.db")
+    again = IssuerState(second, FreshKeys(), admin_token="a")
+
+    assert again.cluster("contoso") == CONTOSO
+    assert again.signing_key("contoso").kid == new
+    assert shown(again) == [old, new]
+    second.close()
+
+
+def test_a_live_sandbox_does_not_sign_with_a_published_test_key() -> None:
+    store = MemoryStore()
+    IssuerState(store, PooledKeys(), admin_token="a").put_cluster(CONTOSO)
+    with pytest.raises(JoseError):
+        IssuerState(store, FreshKeys(), admin_token="a").signing_key("contoso")
+
+
+def test_an_unknown_cluster_has_no_key(state: IssuerState) -> None:
+    for ask in (state.signing_key, state.rotate, state.cluster):
+        with pytest.raises(KeyError):
+            ask("nobody")
