@@ -211,14 +211,26 @@ def _consider(
     """The assignment with how it missed, if it did; None when it has nothing to do with the question."""
     ours = assignment.principal_id.lower() in members
     miss = "role-unknown" if definition is None else grants(definition.permissions, action, kind)
-    if miss is not None and not ours:
-        return None
     if miss is None and not ours:
+        # That somebody else owns the place says nothing of what was meant here.
+        if definition is None or not _meant_for(definition, action, kind):
+            return None
         miss = "other-principal"
+    elif not ours:
+        return None
     elif miss is None and not reached:
         miss = "other-scope"
     name = definition.role_name if definition else ""
     return Considered(assignment.id, name, assignment.scope, assignment.principal_id, miss)
+
+
+def _meant_for(definition: RoleDefinition, action: str, kind: Kind) -> bool:
+    """Whether the role grants `action` by naming its provider, not by a wildcard over everything."""
+    return any(
+        matches(pattern, action) and not pattern.startswith("*")
+        for permission in definition.permissions
+        for pattern in (permission.actions if kind == "action" else permission.data_actions)
+    )
 
 
 # The nearest miss is the one that a person most likely meant: the right role for the right
