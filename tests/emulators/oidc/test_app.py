@@ -149,5 +149,7 @@ async def test_what_is_not_there_says_so(http: httpx.AsyncClient, method: str, p
 
 async def test_an_object_may_have_three_megabytes(http: httpx.AsyncClient) -> None:
     chunks = Chunks([b" " * 1024 * 1024] * 4)
-    answer = await http.send(httpx.Request("PUT", f"{ACCOUNTS}/sa", stream=chunks, headers=ADMIN))
+    request = http.build_request("PUT", f"{ACCOUNTS}/sa", headers=ADMIN)
+    request.stream = chunks
+    answer = await http.send(request)
     assert (answer.status_code, answer.json()["reason"]) == (413, "RequestEntityTooLarge")
