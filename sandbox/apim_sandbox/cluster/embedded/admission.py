@@ -61,6 +61,7 @@ class Admission:
     def __init__(self, context: Context, settings: WebhookSettings) -> None:
         self._context = context
         self._settings = settings
+        self._refused: dict[str, tuple[str, str]] = {}  # what was last said about each owner's pods
 
     async def admit(self, raw: Raw, name: str, namespace_labels: Raw, place: str = "") -> Raw:
         """The pod as it will be stored. `name` is the final one, which a generated pod's `raw` lacks.
@@ -72,6 +73,11 @@ class Admission:
         account = mapping(raw.get("spec")).get("serviceAccountName") or "default"
 
         def journal(outcome: Any, reason: str = "", after: Raw | None = None) -> None:
+            # A controller tries for hours what is refused each time for the same reason: said once.
+            owner = raw["metadata"].get("generateName") or name
+            known, self._refused[owner] = self._refused.get(owner), (outcome, reason)
+            if outcome in ("denied", "failed") and known == (outcome, reason):
+                return
             env, volumes, mounts = added(raw, after) if after is not None else ({}, (), ())
             event = PodAdmitted(
                 namespace, name, account, outcome, reason, self._settings.profile, env, volumes, mounts, place
