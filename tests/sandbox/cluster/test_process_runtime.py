@@ -3,12 +3,13 @@
 import os
 import signal
 import sys
+from contextlib import aclosing
 from typing import Any
 
 import anyio
 import pytest
 
-from apim_sandbox.cluster.embedded.process_runtime import ProcessRuntime
+from apim_sandbox.cluster.embedded.process_runtime import INHERITED, ProcessRuntime
 from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
 
 pytestmark = pytest.mark.anyio
@@ -48,17 +49,7 @@ async def test_a_process_gets_the_pods_environment_and_nothing_else(monkeypatch:
     listen, lifeline = seen.pop("APIM_SANDBOX_LISTEN"), seen.pop("APIM_SANDBOX_LIFELINE")
     assert listen.startswith("8080=fd:")
     assert lifeline.isdecimal()
-    ours = {
-        "PATH",
-        "HOME",
-        "LANG",
-        "LC_ALL",
-        "LC_CTYPE",
-        "TMPDIR",
-        "VIRTUAL_ENV",
-        "PYTHONPATH",
-        "COVERAGE_PROCESS_START",
-    }
+    ours = {*INHERITED, "LC_CTYPE"}
     assert {name: value for name, value in seen.items() if name not in ours} == {
         "A": "/var/run/x",
         "APIM_SANDBOX_POD": "ns/pod",
@@ -109,14 +100,16 @@ async def test_a_silent_server_runs_into_the_probes_timeout() -> None:
 
 async def test_a_process_that_ignores_sigterm_is_killed() -> None:
     """After two seconds."""
-    program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    program = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('deaf', flush=True); time.sleep(60)"
+    )
     container = await _runtime(program).start(_start())
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(container.wait)
-            async for line in container.follow():
-                assert line == "deaf"
-                break
+            async with aclosing(container.follow()) as lines:  # type: ignore[type-var]
+                assert await anext(lines) == "deaf"
             await container.stop()
         assert await container.wait() == 128 + signal.SIGKILL
 
