@@ -13,13 +13,15 @@ HopVerdict = Literal["ok", "failed", "info"]
 class Detail:
     """Something to show under a hop: a labelled value, or (with `verdict`) the result of a check.
 
-    Details of one `line` stand beside each other where there is room.
+    Details of one `line` stand beside each other where there is room. `quiet` ones are left out of a
+    hop that went well, unless everything is asked for.
     """
 
     label: str
     value: str = ""
     verdict: Verdict | None = None
     line: int = 0
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

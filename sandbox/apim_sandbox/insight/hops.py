@@ -45,14 +45,14 @@ def manifest(chain: Chain) -> Hop | None:
     """1: the manifest is applied."""
     if not chain.applied:
         return None
-    objects = [seen.event for seen in chain.applied]
-    first = [event.object for event in objects if event.object.startswith(("Deployment/", "ServiceAccount/"))]
+    objects = sorted((seen.event for seen in chain.applied), key=_rank)
+    first = [event.object for event in objects if event.object.partition("/")[0] in _SHOWN]
     rest = [event.object for event in objects if event.object not in first]
     shown = ", ".join(name.replace("/", " ", 1) for name in first or rest[:2])
     details = []
     others = [name for name in rest if name not in shown] if first else rest[2:]
     if others:
-        details.append(Detail("also", ", ".join(name.replace("/", " ", 1) for name in others)))
+        details.append(Detail("also", ", ".join(name.replace("/", " ", 1) for name in others), quiet=True))
     idle = [event.object.replace("/", " ", 1) for event in objects if not event.acted_on]
     if idle:
         details.append(Detail("kept, not acted on", ", ".join(idle), line=1))
@@ -82,9 +82,12 @@ def admission(chain: Chain) -> Hop | None:
             (len(event.added_mounts), "mount"),
         )
         what = f"pod {event.pod}: " + ", ".join(f"+{count} {noun}" for count, noun in added)
+        details = [
+            Detail(name, value, line=line, quiet=True)
+            for line, (name, value) in enumerate(event.added_env.items())
+        ]
         if event.profile:
-            what += f"  (profile {event.profile})"
-        details = [Detail(name, value) for name, value in event.added_env.items()]
+            details.append(Detail("profile", event.profile, line=len(details), quiet=True))
     else:
         words = {"skipped": "not mutated", "denied": "denied", "failed": "webhook not called"}
         what = f"pod {event.pod}: {words[event.outcome]}"
@@ -113,7 +116,7 @@ def projection(chain: Chain) -> Hop | None:
     what = "token renewed" if event.renewal else "projected token"
     if life is not None and isinstance(issued, int | float):
         what += f", {span(life)}, renewed at {span(event.renew_at - issued)}"
-    details = [*assertion(event.token), Detail("file", event.path, line=2)]
+    details = [*assertion(event.token), Detail("file", event.path, line=2, quiet=True)]
     return Hop(
         3,
         "cluster",
@@ -137,13 +140,13 @@ def exchange(chain: Chain) -> Hop | None:
             4,
             caller,
             "Entra",
-            f"POST {event.host}/{event.tenant}/oauth2/v2.0/token",
+            f"POST {event.host}/{shortened(event.tenant)}/oauth2/v2.0/token",
             "ok",
             duration=chain.exchange.record.duration or None,
             details=(
-                Detail("client_id", event.client_id),
-                Detail("scope", event.scope, line=1),
-                Detail("proof", _PROOFS[event.grant], line=1),
+                Detail("client_id", event.client_id, quiet=True),
+                Detail("scope", event.scope, line=1, quiet=True),
+                Detail("proof", _PROOFS[event.grant], line=1, quiet=True),
             ),
             records=tuple(seen.sequence for seen in (chain.exchange, chain.asked_token) if seen is not None),
         )
@@ -241,7 +244,7 @@ def configuration(chain: Chain) -> Hop | None:
         event = chain.answer.event
         host = "" if event.path.startswith("https://") else f"{event.service}.configuration.azure-api.net"
         failed = event.status >= 400 and event.status != 403
-        details = [Detail("request", event.request_id)] if event.request_id else []
+        details = [Detail("request", event.request_id, quiet=True)] if event.request_id else []
         if failed:
             details.insert(0, Detail("answer", f"{event.status} {event.cause}".strip()))
         comparison = None
@@ -318,7 +321,7 @@ def configured(chain: Chain) -> Hop | None:
         what,
         "ok" if event.state == "ready" else "info",
         duration=chain.state.record.duration or None,
-        details=(Detail("apis", ", ".join(event.apis)),) if event.apis else (),
+        details=(Detail("apis", ", ".join(event.apis), quiet=True),) if event.apis else (),
         records=(chain.state.sequence,),
     )
 
@@ -347,19 +350,27 @@ def assertion(token: Token) -> list[Detail]:
         Detail("sub", str(claims.get("sub", "none")), line=1),
         Detail("aud", audiences(claims.get("aud"))),
         Detail("kid", shortened(str(token.header.get("kid", "none")))),
+        Detail("signature", "…"),
     ]
 
 
 def access(token: Token) -> list[Detail]:
     """What of an access token the configuration API looks at."""
     claims = token.claims
-    return [Detail(name, str(claims[name])) for name in ("oid", "tid", "appid", "azp") if name in claims]
+    shown = [Detail(name, str(claims[name])) for name in ("oid", "tid", "appid", "azp") if name in claims]
+    return [*shown, Detail("signature", "…")]
 
 
 def audiences(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(one) for one in value)
     return "none" if value is None else str(value)
+
+
+def _rank(event: ObjectApplied) -> int:
+    """What runs comes first, then what it runs as, then the rest in the order of the manifest."""
+    kind = event.object.partition("/")[0]
+    return {"ServiceAccount": 1}.get(kind, 0 if kind in _RUN else 2)
 
 
 def shortened(text: str, kept: int = 8) -> str:
@@ -388,7 +399,7 @@ def _half(half: Half) -> str:
     decision = half.decision
     if decision is None:
         return half.problem or "not evaluable"
-    action = decision.action
+    action = "/".join(decision.action.split("/")[-2:])
     if decision.granted_by is not None:
         return f"{action} granted by {considered(decision.granted_by)}"
     if decision.denied_by is not None:
@@ -405,6 +416,8 @@ def _total(durations: Iterable[float]) -> float | None:
     return sum(durations) or None
 
 
+_RUN = frozenset(("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"))
+_SHOWN = _RUN | {"ServiceAccount"}
 _PROOFS = {
     "federated-assertion": "federated assertion",
     "certificate": "certificate",

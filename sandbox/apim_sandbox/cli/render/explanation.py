@@ -1,8 +1,10 @@
 """An explanation, and the offline knowledge of a code, as lines."""
 
+import re
+
 from apim_emulators.core.events import Rung
 from apim_sandbox.cli.render.comparison import render as render_comparison
-from apim_sandbox.cli.render.line import WIDTH, Line, Style, line, paragraph
+from apim_sandbox.cli.render.line import WIDTH, Line, Style, fold, line, paragraph
 from apim_sandbox.cli.render.walk import MARKS, RUNGS
 from apim_sandbox.insight.codes import Code
 from apim_sandbox.insight.explanation import Explanation, Mend, mend_numbered
@@ -42,12 +44,14 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
 
 def code_lines(code: Code) -> list[Line]:
     """What a code means, its usual causes, and how to tell them apart."""
-    answer = f"   ({code.answer})" if code.answer else ""
+    answered = f"    Comes with HTTP {code.answer}." if code.answer else ""
     lines = [
-        line((f"{code.id}: {code.title}", "strong"), (answer, "dim")),
+        line((f"{code.id}: {code.title}", "strong")),
         line(),
         *paragraph(code.meaning, indent=4),
-        line(f"    Hop {code.hop} of the walk.", ("   Harmless by itself.", "ok") if code.benign else ""),
+        line(f"    Hop {code.hop} of the walk."),
+        *([line(answered)] if answered else []),
+        *([line(("    Harmless by itself.", "ok"))] if code.benign else []),
         line(),
         line("Usual causes, most reported first:"),
     ]
@@ -73,32 +77,34 @@ def nothing_broken() -> list[Line]:
 
 
 def ladder_lines(ladder: tuple[Rung, ...], *, indent: int = 4) -> list[Line]:
-    """The checks in order; those behind the first broken one were not reached by Entra."""
-    lines: list[Line] = []
-    parts: list[tuple[str, Style]] = []
-    used, reached = 0, True
-    for rung in ladder:
-        text = f"{rung.name} {MARKS[rung.verdict]}"
-        aside = "" if reached or rung.verdict == "not-evaluable" else " (not reached)"
-        length = len(text) + len(aside)
-        if parts and used + 4 + length > WIDTH - indent:
-            lines.append(line(" " * indent, *parts))
-            parts, used = [], 0
-        if parts:
-            parts.append(("    ", ""))
-            used += 4
-        parts += [(f"{rung.name} ", ""), (MARKS[rung.verdict], RUNGS[rung.verdict]), (aside, "dim")]
-        used += length
-        reached = reached and rung.verdict != "failed"
-    if parts:
-        lines.append(line(" " * indent, *parts))
+    """The checks in Entra's order; those behind the first broken one, which it did not reach, apart."""
+    broken = next((index for index, rung in enumerate(ladder) if rung.verdict == "failed"), len(ladder))
+    lines = _rungs(ladder[: broken + 1], " " * indent)
+    if ladder[broken + 1 :]:
+        lines += _rungs(ladder[broken + 1 :], " " * indent + "not reached: ")
     return lines
 
 
+def _rungs(rungs: tuple[Rung, ...], head: str) -> list[Line]:
+    lines: list[Line] = []
+    parts: list[tuple[str, Style]] = []
+    used = 0
+    for rung in rungs:
+        text = f"{rung.name} {MARKS[rung.verdict]}"
+        if parts and len(head) + used + 4 + len(text) > WIDTH:
+            lines.append(line(head, *parts))
+            parts, used, head = [], 0, " " * len(head)
+        if parts:
+            parts.append(("    ", ""))
+        parts += [(f"{rung.name} ", ""), (MARKS[rung.verdict], RUNGS[rung.verdict])]
+        used += len(text) + 4
+    return [*lines, line(head, *parts)]
+
+
 def _labelled(label: str, value: str, width: int) -> list[Line]:
-    first, *rest = paragraph(value, indent=0, width=WIDTH - 4 - width) or [line()]
-    lines = [line("    ", (f"{label:{width}}", "dim"), first.plain)]
-    return lines + [line(" " * (4 + width), one.plain) for one in rest]
+    first, *rest = fold(value, WIDTH - 4 - width)
+    lines = [line("    ", (f"{label:{width}}", "dim"), first)]
+    return lines + [line(" " * (4 + width), one) for one in rest]
 
 
 def _mend(mend: Mend) -> list[Line]:
@@ -108,6 +114,22 @@ def _mend(mend: Mend) -> list[Line]:
     lines = [
         line(f"    {mend.side:{_SIDE}}" if index == 0 else blank, one.plain) for index, one in enumerate(body)
     ]
-    if mend.command:
-        lines.append(line(blank, (mend.command, "command")))
+    lines += [line(blank, (part, "command")) for part in command_lines(mend.command)]
     return lines
+
+
+def command_lines(command: str, width: int = WIDTH - 4 - _SIDE) -> list[str]:
+    """A command over several lines where it is long, each but the last ended by a backslash."""
+    if len(command) <= width:
+        return [command] if command else []
+    head, *options = _OPTION.split(command)
+    lines = [head]
+    for option in options:
+        if len(lines[-1]) + 3 + len(option) <= width:
+            lines[-1] += f" {option}"
+        else:
+            lines.append(f"  {option}")
+    return [f"{part} \\" for part in lines[:-1]] + lines[-1:]
+
+
+_OPTION = re.compile(r" (?=--[a-z])")

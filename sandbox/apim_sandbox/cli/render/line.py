@@ -69,12 +69,14 @@ def paragraph(
 
 
 def fold(text: str, width: int) -> list[str]:
-    """`text` in pieces of at most `width`, cut after a space, a comma or before a slash."""
+    """`text` in pieces of at most `width`, cut at a blank, else before the first slash that helps."""
     pieces: list[str] = []
     while len(text) > width:
-        at = max(text.rfind(" ", 0, width + 1), text.rfind(", ", 0, width) + 1)
+        at = text.rfind(" ", 0, width + 1)
         if at <= width // 3:
-            at = text.rfind("/", width // 3, width)
+            slashes = (text.find("/", width // 3, width), text.rfind("/", 1, width))
+            rest = [slash for slash in slashes if slash > 0 and len(text) - slash <= width]
+            at = rest[0] if rest else max(slashes)
         if at <= 0:
             at = width
         pieces.append(text[:at].rstrip())

@@ -9,8 +9,8 @@ from apim_sandbox.insight.walk import Walk, build
 
 _WHO = 20
 _LEFT = 5 + _WHO
-_VERDICT = 8
-_TIME = 8
+_VERDICT = 7
+_TIME = 7
 _WHAT = WIDTH - _LEFT - _VERDICT - _TIME
 _DETAIL = 7
 
@@ -19,11 +19,11 @@ STYLES: dict[str, Style] = {"ok": "ok", "failed": "failed", "info": "info"}
 RUNGS: dict[Verdict, Style] = {"passed": "ok", "failed": "failed", "not-evaluable": "dim"}
 
 
-def render(walk: Walk, *, details: bool = True) -> list[Line]:
-    """All hops, then the line that says how it ended."""
+def render(walk: Walk, *, full: bool = False) -> list[Line]:
+    """All hops, then the line that says how it ended. `full` leaves nothing out."""
     if not walk.hops:
         return [line("Nothing has happened yet.   Begin:  ", ("apim-sandbox demo", "command"))]
-    lines = [one for hop in walk.hops for one in hop_lines(hop, details=details)]
+    lines = [one for hop in walk.hops for one in hop_lines(hop, full=full)]
     return [*lines, line(), *summary(walk)]
 
 
@@ -48,7 +48,7 @@ def summary(walk: Walk) -> list[Line]:
     return [line(f"  At hop {last} of 9.   Follow:  ", ("apim-sandbox journal -f", "command"))]
 
 
-def hop_lines(hop: Hop, *, details: bool = True) -> list[Line]:
+def hop_lines(hop: Hop, *, full: bool = False) -> list[Line]:
     """One hop: its line, folded where it is long, and its details."""
     first, *rest = fold(hop.what, _WHAT - 2)
     style = STYLES[hop.verdict]
@@ -62,10 +62,10 @@ def hop_lines(hop: Hop, *, details: bool = True) -> list[Line]:
         )
     ]
     lines += [line(" " * _LEFT, part) for part in rest]
-    if details or hop.verdict == "failed":
-        lines += detail_lines(hop.details)
-        if hop.comparison is not None:
-            lines += render_comparison(hop.comparison, indent=_DETAIL)
+    loud = full or hop.verdict == "failed"
+    lines += detail_lines(tuple(detail for detail in hop.details if loud or not detail.quiet))
+    if hop.comparison is not None:
+        lines += render_comparison(hop.comparison, indent=_DETAIL, titled=False)
     return lines
 
 
@@ -122,9 +122,9 @@ class WalkPrinter:
     them (records of other processes come a little late) until `flush`.
     """
 
-    def __init__(self, pod: str | None = None, *, details: bool = True) -> None:
+    def __init__(self, pod: str | None = None, *, full: bool = False) -> None:
         self._pod = pod
-        self._details = details
+        self._full = full
         self._records: list[Record] = []
         self._printed: dict[str, set[int]] = {}
         self._sequences: set[int] = set()
@@ -157,7 +157,7 @@ class WalkPrinter:
             if waiting and not self._complete(hop, walk, printed):
                 break
             printed.add(hop.number)
-            lines += hop_lines(hop, details=self._details)
+            lines += hop_lines(hop, full=self._full)
         return lines
 
     def _complete(self, hop: Hop, walk: Walk, printed: set[int]) -> bool:

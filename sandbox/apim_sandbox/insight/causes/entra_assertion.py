@@ -225,7 +225,7 @@ def issuer_unreachable(failure: Failure, event: TokenAnswered) -> Explanation:
     if fetched is not None:
         what = fetched.event
         document = "discovery document" if what.document == "discovery" else "keys (JWKS)"
-        status = f"{what.status} " if what.status else ""
+        status = "" if what.status is None or what.error.startswith(str(what.status)) else f"{what.status} "
         facts += [Fact("url", what.url), Fact("answer", f"{status}{what.error}")]
     facts += [
         Fact("fault", f"{fault.event.fault}: {fault.event.effect}")

@@ -117,12 +117,9 @@ def update_credential(trace: Trace, event: TokenAnswered, credential: Credential
             **values_of_identity(values),
         )
     else:
-        body = {
-            "name": credential.name,
-            "issuer": values["issuer"],
-            "subject": values["subject"],
-            "audiences": [values["audience"]],
-        }
+        body: dict[str, object] = {name: value for name, value in changed.items() if name != "audience"}
+        if "audience" in changed:
+            body["audiences"] = [changed["audience"]]
         command = az(
             "ad app federated-credential update",
             id=event.application_object_id or event.client_id,

@@ -1,0 +1,49 @@
+"""Codes and pasted lines, explained without a sandbox."""
+
+import pytest
+
+from apim_sandbox.insight.codes import CODES, explain_code, explain_text
+from apim_sandbox.insight.knowledge.logs import LINES
+
+
+@pytest.mark.parametrize("text", ["AADSTS700213", "aadsts700213", "AADSTS 700213", " 700213 "])
+def test_a_code_is_found_however_it_is_written(text: str) -> None:
+    code = explain_code(text)
+    assert code is not None
+    assert code.id == "AADSTS700213"
+
+
+@pytest.mark.parametrize("text", ["AADSTS999999", "17", "apim-gateway", ""])
+def test_what_is_no_known_code_is_none(text: str) -> None:
+    assert explain_code(text) is None
+
+
+def test_a_log_event_is_found_by_its_name() -> None:
+    code = explain_code("LoadBackupLocationNotFound")
+    assert code is not None
+    assert code.benign
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_the_usual_causes_come_most_reported_first(number: int) -> None:
+    reports = [cause.reports for cause in CODES[number].causes]
+    assert reports == sorted(reports, reverse=True)
+    assert reports
+
+
+def test_a_pasted_line_tells_of_its_code_and_of_its_event() -> None:
+    line = "[Error] 2026-11-23 [ConfigurationApiV2NotAvailable], exception: AADSTS700213: No matching …"
+    assert [code.id for code in explain_text(line)] == ["AADSTS700213", "ConfigurationApiV2NotAvailable"]
+
+
+def test_a_forbidden_answer_is_told_from_other_failures() -> None:
+    line = "[Warn] [ConfigurationApiV2NotAvailable] exception: ApiException: StatusCode: Forbidden, Cont"
+    assert [code.id for code in explain_text(line)] == ["Forbidden", "ConfigurationApiV2NotAvailable"]
+
+
+def test_a_line_that_says_nothing_known_tells_nothing() -> None:
+    assert explain_text("all is well") == ()
+
+
+def test_every_log_entry_is_found_by_its_own_name() -> None:
+    assert [explain_code(line.code.id) for line in LINES] == [line.code for line in LINES]
