@@ -136,7 +136,7 @@ class Demo:
         self._say(
             f"Nothing happens: the poll is still answered {poll.status}. The gateway holds an access token "
             f"for another {show_duration(left // 60 * 60)}, and Entra looks at the credential only when the "
-            "next is asked for. That is what makes it hard to find: the change and the failure lie an hour apart."
+            "next is asked for. That is what makes it hard to find: change and failure lie an hour apart."
         )
         pod = next(pod for pod in self._sandbox.pods() if pod["name"].startswith("apim-gateway"))
         self._say("A new pod has no token yet:", f"kubectl delete pod {pod['name']} -n {pod['namespace']}")
@@ -269,8 +269,11 @@ def _copied(assignment: dict[str, Any]) -> dict[str, Any]:
 def _poll(*statuses: int) -> Callable[[Record], bool]:
     def wanted(record: Record) -> bool:
         event = record.event
-        polled = isinstance(event, ConfigurationAnswered) and event.operation == "events"
-        return polled and event.status in statuses
+        return (
+            isinstance(event, ConfigurationAnswered)
+            and event.operation == "events"
+            and event.status in statuses
+        )
 
     return wanted
 
@@ -290,8 +293,7 @@ def _walked(records: list[Record]) -> bool:
 
 
 def _wait_for_key() -> None:
-    from typer import echo
-    from typer._click import getchar  # typer ships its own click
+    from typer import echo, getchar
 
     echo("  [any key]", nl=False)
     key = getchar()

@@ -1,0 +1,141 @@
+"""Virtual and live are one code base: a day runs twice alike, and live does what virtual does."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+
+from apim_emulators.core.events import (
+    ConfigurationAnswered,
+    GatewayChanged,
+    PodChanged,
+    TokenAnswered,
+    TokenProjected,
+)
+from apim_emulators.core.journal import Record, encode
+from apim_sandbox.cli.run import ephemeral_sandbox
+from apim_sandbox.client import Sandbox
+from apim_sandbox.examples import article_manifest
+from apim_sandbox.virtual import run_virtual
+from apim_sandbox.virtual_sandbox import virtual_sandbox
+
+DAY = 86_400.0
+
+
+def virtual_records(seconds: float, seed: int = 1) -> list[Record]:
+    """The journal of the article's gateway living for `seconds`."""
+
+    async def main() -> list[Record]:
+        async with virtual_sandbox(seed=seed) as sandbox:
+            await sandbox.apply([article_manifest()])
+            await sandbox.sleep(seconds)
+            return sandbox.records()
+
+    return run_virtual(main, seed=seed)
+
+
+@pytest.fixture(scope="module")
+def day() -> list[Record]:
+    """A day in the gateway's life."""
+    return virtual_records(DAY)
+
+
+def times(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[float]:
+    return [record.at for record in records if wanted(record)]
+
+
+def test_a_day_gives_the_same_journal_twice(day: list[Record]) -> None:
+    """Byte for byte, from the same seed."""
+    again = virtual_records(DAY)
+    assert b"\n".join(map(encode, again)) == b"\n".join(map(encode, day))
+
+
+def test_the_gateway_polls_ten_seconds_after_each_answer(day: list[Record]) -> None:
+    """A day has 8,640 polls less the start, each exactly on time."""
+    polls = times(
+        day,
+        lambda record: isinstance(record.event, ConfigurationAnswered) and record.event.operation == "events",
+    )
+    assert {round(later - earlier, 3) for earlier, later in pairwise(polls)} == {10.0}
+    assert len(polls) == 8639
+
+
+def test_the_gateway_beats_every_minute(day: list[Record]) -> None:
+    """A heartbeat each 60 seconds, from the first configuration on."""
+    beats = times(
+        day,
+        lambda record: (
+            isinstance(record.event, ConfigurationAnswered) and record.event.operation == "heartbeat"
+        ),
+    )
+    assert {round(later - earlier, 3) for earlier, later in pairwise(beats)} == {60.0}
+
+
+def test_the_kubelet_renews_the_token_at_four_fifths_of_its_life(day: list[Record]) -> None:
+    """An hour's token is renewed after 48 minutes, up to 10 seconds early."""
+    projections = times(day, lambda record: isinstance(record.event, TokenProjected))
+    gaps = [later - earlier for earlier, later in pairwise(projections)]
+    assert len(gaps) == 30
+    assert all(2870 <= gap <= 2881 for gap in gaps)
+
+
+def test_the_gateway_asks_entra_only_when_its_token_is_about_to_end(day: list[Record]) -> None:
+    """About once in 55 minutes, each time with the assertion that is in the file then."""
+    exchanges = [
+        record.event
+        for record in day
+        if isinstance(record.event, TokenAnswered) and record.event.grant == "federated-assertion"
+    ]
+    projected = {record.event.jti for record in day if isinstance(record.event, TokenProjected)}
+    assert {event.status for event in exchanges} == {200}
+    assert 24 <= len(exchanges) <= 28
+    assert {event.assertion_jti for event in exchanges} <= projected
+
+
+def essence(records: Sequence[Record]) -> dict[str, list[str]]:
+    """What each actor did, in its order, up to the first poll: kinds and outcomes, no ids and no times."""
+    lines: dict[str, list[str]] = {}
+    for record in records:
+        if record.actor == "control" or record.kind == "gateway.log":
+            continue
+        event = record.event
+        text = record.kind
+        if isinstance(event, ConfigurationAnswered):
+            text += f" {event.operation} {event.status} {event.entities}"
+        elif isinstance(event, TokenAnswered):
+            text += f" {event.grant} {event.status} " + ",".join(rung.name for rung in event.ladder)
+        elif isinstance(event, GatewayChanged):
+            text += f" {event.state} {event.revision}"
+        elif isinstance(event, PodChanged):
+            text += f" {event.phase} {event.ready}"
+        lines.setdefault(record.actor, []).append(text)
+    return lines
+
+
+def polled(record: Record) -> bool:
+    return isinstance(record.event, ConfigurationAnswered) and record.event.operation == "events"
+
+
+def ready(record: Record) -> bool:
+    return isinstance(record.event, PodChanged) and record.event.ready
+
+
+def live_records(sandbox: Sandbox) -> list[Record]:
+    """The journal of a live sandbox up to its first poll after the pod became ready."""
+    sandbox.apply([article_manifest()])
+    sandbox.wait_for("the pod's readiness", ready)
+    sandbox.advance(10)
+    poll = sandbox.wait_for("a poll", polled)
+    sandbox.wait_for(
+        "the gateway's side of it",
+        lambda record: record.kind == "gateway.configuration" and record.sequence > poll.sequence - 3,
+    )
+    return sandbox.journal()
+
+
+@pytest.mark.clients
+def test_live_does_what_virtual_does() -> None:
+    """From the manifest to the first poll every actor reports the same events in the same order."""
+    with ephemeral_sandbox() as sandbox:
+        live = essence(live_records(sandbox))
+    assert live == essence(virtual_records(10.5))
