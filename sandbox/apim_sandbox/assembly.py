@@ -56,6 +56,7 @@ class Assembly:
     world: World
     around: Surroundings
     hosts: HostTable = field(default_factory=HostTable)
+    signing_key: str = ""  # PEM with which a real cluster's API server signs; empty where we are the signer
 
     def add(self, name: str) -> None:
         """Build the emulator called `name` (one of `EMULATORS`) and put it on its hosts."""
@@ -79,6 +80,8 @@ class Assembly:
         state = IssuerState(
             self.around.store("oidc"), self.around.keys, admin_token=self.around.secrets.admin
         )
+        for cluster in self.world.clusters[: 1 if self.signing_key else 0]:
+            state.import_key(cluster.name, self.signing_key)
         for cluster in self.world.clusters:
             state.put_cluster(
                 IssuerCluster(

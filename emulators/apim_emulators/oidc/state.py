@@ -57,6 +57,24 @@ class IssuerState:
                 return self._load(key)
         raise KeyError(cluster)
 
+    def import_key(self, cluster: str, pem: str) -> SigningKey:
+        """Sign with a key that was made elsewhere: a real API server's `sa.key`, so that both publish it.
+
+        Call it before `put_cluster`, which makes a key of its own where there is none. A key that is
+        known already changes nothing, so that a restart does not undo a rotation; of earlier keys JWKS
+        goes on showing what it showed.
+        """
+        new = signing_key(self._source.load(pem))
+        before = self.keys(cluster)
+        if any(key.kid == new.kid for key in before):
+            return new
+        number = before[-1].number + 1 if before else 1
+        for key in before:
+            self._put_key(replace(key, signs=False))
+        self._loaded[new.kid] = new
+        self._put_key(ClusterKey(cluster, new.kid, new.pem().decode(), number, signs=True, published=True))
+        return new
+
     def rotate(self, cluster: str, *, keep_old: bool = True) -> SigningKey:
         """Sign with a new key from now on. With `keep_old` JWKS goes on showing the earlier ones.
 
