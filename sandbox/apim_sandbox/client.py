@@ -47,8 +47,9 @@ class Sandbox:
 
     def __init__(self, instance: Instance, operator: Operator) -> None:
         self.instance = instance
-        headers = {"authorization": f"Bearer {instance.control_token}"} if instance.control_token else {}
-        self._control = httpx.Client(base_url=instance.control, headers=headers, timeout=30, trust_env=False)
+        self._control = httpx.Client(
+            base_url=instance.control, headers=_authorization(instance), timeout=30, trust_env=False
+        )
         context = ssl.create_default_context(cafile=instance.ca_file)
         self._cloud = httpx.Client(proxy=instance.proxy, verify=context, timeout=30, trust_env=False)
         self._operator = operator
@@ -64,7 +65,9 @@ class Sandbox:
         instance = state.running()
         if instance is None:
             raise InstanceError(f"no sandbox runs in {state.path}", "apim-sandbox up --detach")
-        status = httpx.get(f"{instance.control}/status", timeout=10, trust_env=False).json()
+        status = httpx.get(
+            f"{instance.control}/status", headers=_authorization(instance), timeout=10, trust_env=False
+        ).json()
         operator = Operator(
             status["operator"]["tenant"], status["operator"]["client_id"], state.secrets().operator
         )
@@ -205,6 +208,10 @@ class Sandbox:
             ) from None
         check(answer)
         return answer
+
+
+def _authorization(instance: Instance) -> dict[str, str]:
+    return {"authorization": f"Bearer {instance.control_token}"} if instance.control_token else {}
 
 
 def token_form(operator: Operator, resource: str) -> dict[str, str]:

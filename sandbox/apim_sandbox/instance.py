@@ -49,7 +49,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Where a running sandbox listens."""
+    """Where a running sandbox listens. `pid` is 0 when it runs as containers."""
 
     pid: int
     version: str
@@ -102,12 +102,13 @@ class StateDir:
 
     def running(self) -> Instance | None:
         """The sandbox that runs here, None when none does (a stale file counts for nothing)."""
-        if not self._locked():
-            return None
         try:
-            return Instance(**json.loads((self.path / "instance.json").read_text()))
+            instance = Instance(**json.loads((self.path / "instance.json").read_text()))
         except (OSError, ValueError, TypeError):
             return None
+        # A lock held in a container can't be seen from everywhere; there, who answers counts.
+        alive = self._locked() if instance.pid else answers(instance.control)
+        return instance if alive else None
 
     def reset(self) -> None:
         """Forget everything but the certificate authority."""
@@ -156,6 +157,16 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def answers(control: str) -> bool:
+    """Whether a control service listens at this URL."""
+    import httpx
+
+    try:
+        return httpx.get(f"{control}/health", timeout=2, trust_env=False).status_code in (200, 401)
+    except httpx.HTTPError:
+        return False
 
 
 def default_state_dir() -> Path:

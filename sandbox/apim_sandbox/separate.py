@@ -4,10 +4,14 @@ control process: proxy, control service, cluster          ──starts──► 
   proxy: login.microsoftonline.com ──► port of that child               child: oidc, webhook
 child: events ──POST /journal──► control                                child: arm, apim
        clock  ◄──SSE /clock/stream── control
+
+As containers the same processes listen on 443 under the real names, which the network resolves: no
+proxy then, a shared CA directory, and a bearer token for the control service.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -35,7 +39,11 @@ START_TIMEOUT = 20.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """Which emulators to serve here, and where the others and the control service are."""
+    """Which emulators to serve here, and where the others and the control service are.
+
+    Without `proxy` the others are reached by their names; `token` is the control service's. `signing_key`
+    is the PEM file of a real API server's key, which the issuer then publishes.
+    """
 
     emulators: frozenset[str]
     control: str
@@ -43,10 +51,14 @@ class ServeOptions:
     world_file: Path | None
     lifeline: int
     state: StateDir
+    host: str = "127.0.0.1"
+    port: int = 0
+    token: str = ""
+    signing_key: Path | None = None
 
 
 async def run_emulators(options: ServeOptions) -> None:
-    """Serve until the lifeline ends. Prints one line of JSON, `{"port": …}`, when ready."""
+    """Serve until the lifeline ends or a signal comes. Prints a line of JSON, `{"port": …}`, when ready."""
     unknown = options.emulators - set(EMULATORS)
     if unknown:
         raise InstanceError(
@@ -54,22 +66,27 @@ async def run_emulators(options: ServeOptions) -> None:
         )
     world = load_world(options.world_file)
     authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
-    bound = listen(0, "--port")
+    bound = listen(options.port, "--listen", options.host)
+    headers = {"authorization": f"Bearer {options.token}"} if options.token else {}
     clock = MasterClock()
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(anyio.create_task_group())
-        control = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
+        control = await stack.enter_async_context(
+            httpx.AsyncClient(trust_env=False, timeout=10, headers=headers)
+        )
         journal = RemoteJournal(control, f"{options.control}/journal")
         tasks.start_soon(journal.run)
         tasks.start_soon(follow_clock, clock, control, options.control)
         http = await stack.enter_async_context(live_client(options.proxy, authority.client_context()))
         assembly = Assembly(world, live_surroundings(options.state, clock, journal, http, Faults()))
+        if options.signing_key is not None:
+            assembly.signing_key = options.signing_key.read_text()
         for name in EMULATORS:
             if name in options.emulators:
                 assembly.add(name)
         await stack.enter_async_context(serving(EdgeApp(assembly.hosts), bound, authority.server_context()))
         print(json.dumps({"port": bound.getsockname()[1]}), flush=True)  # noqa: T201  the parent reads it
-        await _until_end_of(options.lifeline)
+        await _until_stopped(options.lifeline)
         await journal.flush()
         tasks.cancel_scope.cancel()
 
@@ -141,8 +158,19 @@ async def _end(process: anyio.abc.Process) -> None:
         await process.aclose()
 
 
-async def _until_end_of(lifeline: int) -> None:
-    """Wait until the other end of the pipe is closed, which the kernel does when the parent dies."""
-    if lifeline < 0:
-        await anyio.sleep_forever()
-    await anyio.wait_readable(lifeline)
+async def _until_stopped(lifeline: int) -> None:
+    """Wait for a signal, or until the other end of the pipe is closed, as the kernel does when the
+    parent dies."""
+
+    async def signalled() -> None:
+        # The first process of a container ignores the signals that it does not handle.
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                tasks.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(signalled)
+        if lifeline < 0:
+            await anyio.sleep_forever()
+        await anyio.wait_readable(lifeline)
+        tasks.cancel_scope.cancel()

@@ -131,9 +131,12 @@ def bind(options: ServerOptions) -> Listeners:
 
 
 def live_client(proxy: str, context: ssl.SSLContext) -> httpx.AsyncClient:
-    """How parts of a live sandbox reach each other: by real names, over TLS, through the proxy."""
+    """How parts of a live sandbox reach each other: by real names, over TLS.
+
+    Through the proxy; without one (as containers), the network's name service knows the names.
+    """
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60)
-    return httpx.AsyncClient(proxy=proxy, verify=context, trust_env=False, timeout=10, limits=limits)
+    return httpx.AsyncClient(proxy=proxy or None, verify=context, trust_env=False, timeout=10, limits=limits)
 
 
 def live_surroundings(

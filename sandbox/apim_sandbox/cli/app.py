@@ -225,9 +225,16 @@ def clock_advance(
 def serve(
     emulators: Annotated[list[str], typer.Argument(help="Which of oidc, webhook, entra, arm, apim.")],
     control: Annotated[str, typer.Option(help="The control service's URL.")],
-    proxy: Annotated[str, typer.Option(help="The CONNECT proxy that reaches the other emulators.")],
+    proxy: Annotated[
+        str, typer.Option(help="The CONNECT proxy that reaches the other emulators; by name without it.")
+    ] = "",
     world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
     lifeline: Annotated[int, typer.Option(help="A file descriptor; exit when it ends.")] = -1,
+    listen: Annotated[str, typer.Option(help="ADDRESS:PORT; port 0 takes a free one.")] = "127.0.0.1:0",
+    token_file: Annotated[Path | None, typer.Option(help="The control service's bearer token.")] = None,
+    signing_key: Annotated[
+        Path | None, typer.Option(help="The key (PEM) with which a real API server signs.")
+    ] = None,
     state_dir: StateDirOption = None,
 ) -> None:
     """Serve some emulators in this process.
@@ -235,5 +242,13 @@ def serve(
     Example: apim-sandbox serve entra --control http://127.0.0.1:8445 --proxy http://127.0.0.1:8444
     """
     from apim_sandbox.cli.updown import serve_emulators
+    from apim_sandbox.instance import StateDir, default_state_dir
+    from apim_sandbox.separate import ServeOptions
 
-    raise typer.Exit(serve_emulators(emulators, control, proxy, world, lifeline, state_dir))
+    host, _, port = listen.rpartition(":")
+    options = ServeOptions(
+        emulators=frozenset(emulators), control=control, proxy=proxy, world_file=world, lifeline=lifeline,
+        state=StateDir(state_dir or default_state_dir()), host=host.strip("[]"), port=int(port),
+        token=token_file.read_text().strip() if token_file else "", signing_key=signing_key,
+    )  # fmt: skip
+    raise typer.Exit(serve_emulators(options))

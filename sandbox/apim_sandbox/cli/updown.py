@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import httpx
@@ -14,6 +15,9 @@ import httpx
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
+
+if TYPE_CHECKING:
+    from apim_sandbox.separate import ServeOptions
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0
@@ -170,16 +174,9 @@ async def _wait_until_down(state: StateDir) -> bool:
     return False
 
 
-def serve_emulators(
-    emulators: list[str], control: str, proxy: str, world: Path | None, lifeline: int, state_dir: Path | None
-) -> int:
-    """Serve some emulators here until the lifeline ends."""
-    from apim_sandbox.separate import ServeOptions, run_emulators
-
-    options = ServeOptions(
-        emulators=frozenset(emulators), control=control, proxy=proxy, world_file=world, lifeline=lifeline,
-        state=StateDir(state_dir or default_state_dir()),
-    )  # fmt: skip
+def serve_emulators(options: "ServeOptions") -> int:
+    """Serve some emulators here until the lifeline ends or a signal comes."""
+    from apim_sandbox.separate import run_emulators
 
     async def main() -> None:
         await run_emulators(options)
