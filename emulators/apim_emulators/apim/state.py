@@ -162,7 +162,8 @@ class ApimState:
         if before is not None:
             self._apis.delete(api_id.lower())
             self._tell("api", before.id, before.name, before, None, by)
-            self._publish_api(before)
+            for gateway in list(self.gateways(before.service_id)):
+                self.unassign_api(gateway.id, before.name, by=by)
         return before
 
     def assign_api(self, gateway_id: str, api_name: str, *, by: str = "") -> bool:

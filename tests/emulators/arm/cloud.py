@@ -153,6 +153,21 @@ class SmallEntra:
         return httpx.Response(200, json={"access_token": token, "token_type": "Bearer", "expires_in": 3599})
 
 
+class Whole(httpx.AsyncByteStream):
+    """A request's body in one piece; an application may answer without having read it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._pieces = [content]
+
+    def __aiter__(self) -> "Whole":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
+
+
 class Routes(httpx.AsyncBaseTransport):
     """Sends each host's requests to its application or handler, and anything else nowhere."""
 
@@ -166,6 +181,7 @@ class Routes(httpx.AsyncBaseTransport):
             await request.aread()
             return self.handlers[host](request)
         if host in self.apps:
+            request.stream = Whole(await request.aread())
             return await httpx.ASGITransport(self.apps[host]).handle_async_request(request)
         raise httpx.ConnectError(f"{host}: Name or service not known", request=request)
 
