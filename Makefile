@@ -27,12 +27,12 @@ bench: .venv/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
-	@$(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 
 .venv/.dev: requirements-dev.lock pyproject.toml | .venv/bin/python
-	@$(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
 	@touch $@
 

@@ -29,6 +29,7 @@ from apim_sandbox.insight.explain import explain
 from apim_sandbox.insight.walk import build
 
 POLL = 10.0  # seconds between two polls of the gateway
+PROBE = 5.0  # seconds between two readiness probes of the article's manifest
 READER_ROLE = "API Management Gateway Configuration Reader Role"
 APPLICATION = "apim-gateway"
 
@@ -68,9 +69,12 @@ class Demo:
         self._title("The walk", f"apim-sandbox apply -f {path}")
         before = self._sandbox.status()["journal"]
         self._sandbox.apply([(path, text)])
-        if watch(self._sandbox, before, self._show_hops, _walked):
+        if watch(self._sandbox, before, self._show_hops, _configured):
             self._explain()
             return False
+        if not any(pod["ready"] for pod in self._sandbox.pods()):
+            self._advance(PROBE, "so that the kubelet's next readiness probe comes now")
+            self._sandbox.wait_for("the pod's readiness", _ready, since=before)
         walk = build(self._sandbox.journal(before))
         self._rows += [
             (str(hop.number), f"{hop.who}: {hop.what}", milliseconds(hop.duration)) for hop in walk.hops
@@ -155,7 +159,8 @@ class Demo:
         """Hops and times."""
         self._title("Hops and times")
         for hop, what, duration in self._rows:
-            self._print(line(f"  {hop:>4}  {what[:78]:78}  ", (f"{duration:>8}", "dim")))
+            shown = what if len(what) <= 80 else what[:79] + "…"
+            self._print(line(f"  {hop:>4}  {shown:80}  ", (f"{duration:>8}", "dim")))
         self._print(
             EMPTY,
             line((f"Done in {seconds:.1f} s.", "strong")),
@@ -283,13 +288,16 @@ def _complaint(record: Record) -> bool:
     return isinstance(event, GatewayLogged) and event.event_type == "ConfigurationApiV2NotAvailable"
 
 
-def _walked(records: list[Record]) -> bool:
-    """The pod is ready and the gateway serves; or the walk is broken."""
-    ready = any(isinstance(record.event, PodChanged) and record.event.ready for record in records)
+def _configured(records: list[Record]) -> bool:
+    """The gateway has its configuration, or the walk is broken."""
     serving = any(
         isinstance(record.event, GatewayChanged) and record.event.state == "ready" for record in records
     )
-    return (ready and serving) or build(records).broken is not None
+    return serving or build(records).broken is not None
+
+
+def _ready(record: Record) -> bool:
+    return isinstance(record.event, PodChanged) and record.event.ready
 
 
 def _wait_for_key() -> None:
