@@ -60,6 +60,7 @@ class VirtualSandbox:
     http: httpx.AsyncClient
     stores: Mapping[str, MemoryStore]
     operator: Operator
+    around: Surroundings
     _tokens: dict[str, str] = field(default_factory=dict)
 
     async def sleep(self, seconds: float) -> None:
@@ -152,6 +153,7 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
             http,
             stores,
             operator_of(world, secrets.operator),
+            around,
         )
         if wire.crashes:
             crash = wire.crashes[0]
