@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from apim_emulators.core.context import Context
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.entra import behaviours
+from apim_emulators.entra import faults as faults  # registers what only Entra can have
 from apim_emulators.entra.errors import Cause, refusal, render
 from apim_emulators.entra.exchange import TokenEndpoint
 from apim_emulators.entra.forms import MAX_FORM, host_of, read_request

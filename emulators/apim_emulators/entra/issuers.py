@@ -6,8 +6,9 @@ seen to be ignored. Only issuers that a credential of the application names are 
 """
 
 import ssl
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, Literal, cast
 from urllib.parse import urljoin, urlsplit
 
 import anyio
@@ -105,20 +106,20 @@ class Issuers:
 
     async def _get(self, url: str) -> tuple[int, bytes]:
         settings = self._directory.settings
-        first = urlsplit(url)
+        host = _https_host(url)
         for _ in range(settings.fetch_redirects + 1):
-            _require_https(url, first.netloc)
+            if (other := _https_host(url)) != host:
+                detail = f"redirected from {host} to another host, {other}"
+                raise _FetchError(FetchFailure("http", detail), 302)
             try:
                 with anyio.fail_after(settings.fetch_timeout):
                     status, body, location = await self._get_once(url)
             except TimeoutError:
-                detail = f"no answer from {first.netloc} within {settings.fetch_timeout:g} s"
+                detail = f"no answer from {host} within {settings.fetch_timeout:g} s"
                 raise _FetchError(FetchFailure("unreachable", detail)) from None
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason: Literal["tls", "unreachable"] = "tls" if _is_tls(error) else "unreachable"
-                raise _FetchError(
-                    FetchFailure(reason, f"{first.netloc}: {error or type(error).__name__}")
-                ) from None
+                raise _FetchError(FetchFailure(reason, f"{host}: {error or type(error).__name__}")) from None
             if location is None:
                 if status != 200:
                     raise _FetchError(FetchFailure("http", f"{url} answered {status}"), status)
@@ -134,11 +135,12 @@ class Issuers:
             if answer.is_redirect:
                 return answer.status_code, b"", answer.headers.get("location", "")
             body = bytearray()
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > limit:
-                    failure = FetchFailure("http", f"{url} answered more than {limit} bytes")
-                    raise _FetchError(failure, answer.status_code)
+            async with aclosing(cast("AsyncGenerator[bytes, None]", answer.aiter_bytes())) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > limit:
+                        failure = FetchFailure("http", f"{url} answered more than {limit} bytes")
+                        raise _FetchError(failure, answer.status_code)
             return answer.status_code, bytes(body), None
 
 
@@ -161,15 +163,15 @@ def read_keys(issuer: str, keys: object, now: float) -> IssuerKeys:
     return IssuerKeys(issuer, now, usable, frozenset(seen), frozenset(unfit))
 
 
-def _require_https(url: str, host: str) -> None:
+def _https_host(url: str) -> str:
+    """Host and port of an https URL; anything else is refused."""
     try:
         parts = urlsplit(url)
     except ValueError:
         raise _FetchError(FetchFailure("http", "not a URL")) from None
     if parts.scheme != "https" or not parts.hostname:
         raise _FetchError(FetchFailure("http", f"{url} is not an https URL"))
-    if parts.netloc != host:
-        raise _FetchError(FetchFailure("http", f"redirected from {host} to another host, {parts.netloc}"))
+    return parts.netloc
 
 
 def _is_tls(error: BaseException) -> bool:

@@ -166,8 +166,7 @@ class Entra:
         return [record.event for record in self.journal.since() if record.kind == kind]
 
 
-@pytest.fixture
-async def entra() -> AsyncIterator[Entra]:
+def make_entra() -> Entra:
     """The article's application, trusted issuer and all."""
     clock, journal, keys = HandClock(), MemoryJournal(), PooledKeys()
     issuer = FakeIssuer(signing_key(keys.rsa("oidc/contoso/1")))
@@ -177,14 +176,21 @@ async def entra() -> AsyncIterator[Entra]:
     directory.put_tenant(Tenant(TENANT, "contoso.onmicrosoft.com", "Contoso"))
     directory.put_application(Application(APP_OBJECT, APP, TENANT, "apim-gateway"))
     directory.put_service_principal(ServicePrincipal(PRINCIPAL, APP, TENANT, "apim-gateway"))
-    app = create_app(context, directory)
     inbound = httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app), base_url="https://login.microsoftonline.com"
+        transport=httpx.ASGITransport(app=create_app(context, directory)),
+        base_url="https://login.microsoftonline.com",
     )
     issuer.other = lambda request: inbound.send(inbound.build_request(request.method, str(request.url)))
-    async with inbound, outbound:
-        made = Entra(clock, journal, directory, issuer, context, inbound)
-        made.credential()
+    made = Entra(clock, journal, directory, issuer, context, inbound)
+    made.credential()
+    return made
+
+
+@pytest.fixture
+async def entra() -> AsyncIterator[Entra]:
+    """An Entra for one test."""
+    made = make_entra()
+    async with made.http, made.context.http:
         yield made
 
 
