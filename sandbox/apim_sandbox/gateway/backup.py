@@ -23,7 +23,7 @@ LOCK = "snapshot.lock.json"
 FORMAT = Behaviour(
     id="gateway.backup.format",
     label="assumed",
-    statement="the backup is snapshot.lock.json with the name, SHA-256 and owner of a snapshot file beside it",
+    statement="the backup is snapshot.lock.json with name, SHA-256 and owner of a snapshot file beside it",
     source="self-hosted-gateway#164 shows the lock file's name in /apim/config; its content is not public",
     witness="tests/sandbox/gateway/test_backup.py::test_what_was_saved_is_loaded",
 )

@@ -1,5 +1,6 @@
 """The live gateway: a process of its own, started with nothing but a pod's environment."""
 
+import logging
 import os
 import ssl
 import sys
@@ -37,6 +38,8 @@ class _Server(uvicorn.Server):
 
 def main() -> int:
     """Run until told to stop; the exit status."""
+    # What azure-identity says about a failure is in our own line of log.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     return anyio.run(run, dict(os.environ), backend="asyncio")
 
 

@@ -7,6 +7,7 @@ says counts from the moment of asking.
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +24,7 @@ from apim_sandbox.gateway.certificate_assertion import certificate_assertion
 from apim_sandbox.gateway.settings import EntraApp, WorkloadIdentity
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.identity import ClientAssertionCredential, ClientSecretCredential
 
 EntraSignIn = WorkloadIdentity | EntraApp
 ReadFile = Callable[[str], str]
@@ -116,7 +117,8 @@ class HttpTokenSource:
             raise TokenError(str(error), jti) from None
         except httpx.HTTPError as error:
             raise TokenError(str(error) or type(error).__name__, jti) from None
-        return read_answer(answer.content, asked, jti)
+        by_msal = isinstance(self.sign_in, EntraApp) and bool(self.sign_in.client_secret)
+        return read_answer(answer.content, asked, jti, by_msal=by_msal)
 
     def _form(self, token_url: str) -> dict[str, str]:
         proof = credential_form(self.sign_in, token_url, self.clock, self.ids, self.read_file)
@@ -152,8 +154,11 @@ def credential_form(
     return {"client_assertion": assertion, "client_assertion_type": JWT_BEARER}
 
 
-def read_answer(content: bytes, asked: float, assertion_jti: str) -> AccessToken:
-    """Entra's answer as a token, by azure-identity's rules and in its words. Raises `TokenError`."""
+def read_answer(content: bytes, asked: float, assertion_jti: str, *, by_msal: bool = False) -> AccessToken:
+    """Entra's answer as a token, by azure-identity's rules and in its words. Raises `TokenError`.
+
+    Where azure-identity leaves the exchange to MSAL (`by_msal`: secrets), a refusal reads otherwise.
+    """
     if not content:
         raise TokenError("No response content from Microsoft Entra ID", assertion_jti)
     try:
@@ -163,7 +168,9 @@ def read_answer(content: bytes, asked: float, assertion_jti: str) -> AccessToken
             f"JSON is invalid: {error}\nContent: {content[:200].decode(errors='replace')}", assertion_jti
         ) from None
     if "error" in answer:
-        if "error_description" in answer:
+        if by_msal:
+            text = f"Authentication failed: {answer.get('error_description') or answer['error']}"
+        elif "error_description" in answer:
             text = f"Microsoft Entra ID error '({answer['error']}) {answer['error_description']}'"
         else:
             text = f"Microsoft Entra ID error '{answer}'"
@@ -214,16 +221,17 @@ class AzureIdentityTokenSource:
         }
         asked = self.clock.now()
         try:
-            token = self._credential(options).get_token(f"{self.audience}/.default")
+            with closing(self._credential(options)) as credential:
+                token = credential.get_token(f"{self.audience}/.default")
         except AzureError as error:
-            raise TokenError(_without_secret(error.message), wire.assertion_jti) from None
+            raise TokenError(error.message or "authentication failed", wire.assertion_jti) from None
         except (ValueError, OSError) as error:
             raise TokenError(str(error), wire.assertion_jti) from None
         return AccessToken(
             token.token, asked + wire.expires_in, _member(token.token, "uti"), wire.assertion_jti
         )
 
-    def _credential(self, options: Mapping[str, Any]) -> "TokenCredential":
+    def _credential(self, options: Mapping[str, Any]) -> "ClientAssertionCredential | ClientSecretCredential":
         from azure.identity import (
             ClientAssertionCredential,
             ClientSecretCredential,
@@ -239,8 +247,13 @@ class AzureIdentityTokenSource:
                 **options,
             )
         if sign_in.client_secret:
+            # The authority was configured by hand: MSAL need not ask Microsoft's host whether it is one.
             return ClientSecretCredential(
-                sign_in.tenant_id, sign_in.client_id, sign_in.client_secret, **options
+                sign_in.tenant_id,
+                sign_in.client_id,
+                sign_in.client_secret,
+                disable_instance_discovery=True,
+                **options,
             )
 
         # CertificateCredential dates its assertion by real time, which an advanced sandbox has left behind.
@@ -267,9 +280,9 @@ class _Observed:
     def response(self, response: Any) -> None:
         try:
             answer = msgspec.json.decode(response.http_response.body(), type=dict[str, Any])
-            self.expires_in = float(answer.get("expires_in", 0.0))
-        except (msgspec.DecodeError, TypeError, ValueError):
-            self.expires_in = 0.0
+            self.expires_in = float(answer["expires_in"])
+        except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+            return  # a discovery document, or an error that the credential itself will tell
 
 
 def _trust(env: Mapping[str, str]) -> dict[str, str]:
@@ -277,10 +290,6 @@ def _trust(env: Mapping[str, str]) -> dict[str, str]:
     if "REQUESTS_CA_BUNDLE" in env or "CURL_CA_BUNDLE" in env or "SSL_CERT_FILE" not in env:
         return {}
     return {"connection_verify": env["SSL_CERT_FILE"]}
-
-
-def _without_secret(message: str | None) -> str:
-    return message or "authentication failed"
 
 
 def _member(compact: str, name: str) -> str:

@@ -72,7 +72,23 @@ class Entra:
 
     @property
     def app(self) -> Starlette:
-        return Starlette(routes=[Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"])])
+        return Starlette(
+            routes=[
+                Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
+                Route("/{tenant}/v2.0/.well-known/openid-configuration", self.discovery),
+            ]
+        )
+
+    async def discovery(self, request: Request) -> Response:
+        """What MSAL asks for first."""
+        base = str(request.base_url) + request.path_params["tenant"]
+        return JSONResponse(
+            {
+                "issuer": f"{base}/v2.0",
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+            }
+        )
 
     async def token(self, request: Request) -> Response:
         self.arrived.append(await _arrived(self.clock, request))
@@ -86,7 +102,7 @@ class Entra:
 
 @dataclass
 class ConfigurationApi:
-    """Entities with a feed; `trouble` may answer instead, `kept` says from which revision the feed reaches."""
+    """Entities with a feed; `trouble` may answer instead, `kept` the revision from which the feed reaches."""
 
     clock: Clock
     entities: dict[str, Any] = field(default_factory=lambda: {"apis/echo-api": dict(ECHO_API)})
