@@ -162,7 +162,7 @@ async def _running(
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         keep = stack.enter_context((state.path / "journal.jsonl").open("wb"))
-        journal.on_record(lambda record: _keep(keep, record))
+        journal.on_record(lambda record: keep_record(keep, record))
         around = live_surroundings(state, clock, journal, http, faults)
         assembly = Assembly(world, around)
         assembly.hosts.exact[ECHO_HOST] = echo.app
@@ -242,7 +242,7 @@ class Status:
     states: dict[str, GatewayChanged] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.journal.on_record(self._note)
+        self.journal.on_record(self.note)
 
     def show(self) -> dict[str, Any]:
         operator = operator_of(self.world, "")
@@ -261,7 +261,8 @@ class Status:
 
         return [msgspec.to_builtins(state) for state in self.states.values()]
 
-    def _note(self, record: Record) -> None:
+    def note(self, record: Record) -> None:
+        """Take a gateway's newest state from the journal."""
         if isinstance(record.event, GatewayChanged):
             self.states[f"{record.event.namespace}/{record.event.pod}"] = record.event
 
@@ -278,6 +279,7 @@ def pod_variables(authority: CertificateAuthority, proxy: str, control: str) -> 
     }  # fmt: skip
 
 
-def _keep(file: Any, record: Record) -> None:
+def keep_record(file: Any, record: Record) -> None:
+    """Write a record down at once."""
     file.write(encode(record) + b"\n")
     file.flush()

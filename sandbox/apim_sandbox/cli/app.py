@@ -252,3 +252,32 @@ def serve(
         token=token_file.read_text().strip() if token_file else "", signing_key=signing_key,
     )  # fmt: skip
     raise typer.Exit(serve_emulators(options))
+
+
+@app.command(hidden=True)
+def control(
+    token_file: Annotated[Path, typer.Option(help="What callers must present as their bearer token.")],
+    url: Annotated[str, typer.Option(help="How programs outside reach the control service.")],
+    proxy_url: Annotated[str, typer.Option(help="How programs outside reach the CONNECT proxy.")],
+    world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="The real cluster's; embedded without it.")] = None,
+    image: Annotated[str, typer.Option(help="What a real cluster's gateways run.")] = "",
+    state_dir: StateDirOption = None,
+) -> None:
+    """Serve the control service beside emulators that are containers.
+
+    Example: apim-sandbox control --token-file token --url http://localhost:8445 --proxy-url http://localhost:8444
+    """
+    from apim_sandbox.cli.updown import run_live
+    from apim_sandbox.instance import StateDir, default_state_dir
+    from apim_sandbox.networked import ControlOptions, run_control
+
+    options = ControlOptions(
+        state=StateDir(state_dir or default_state_dir()), token=token_file.read_text().strip(),
+        world_file=world, url=url, proxy_url=proxy_url, kubeconfig=kubeconfig, image=image,
+    )  # fmt: skip
+
+    async def main() -> None:
+        await run_control(options)
+
+    run_live(main)

@@ -1,0 +1,167 @@
+"""What a real pod's object says: phase, reason, what admission added, where its token is. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from apim_sandbox.cluster.embedded.admission import USE_LABEL, WEBHOOK_NAME, added
+from apim_sandbox.cluster.embedded.objects import items, labels, mapping
+from apim_sandbox.cluster.protocol import Phase, PodView
+
+Raw = dict[str, Any]
+WEBHOOK_CONFIGURATION = "azure-wi-webhook-mutating-webhook-configuration"
+# The volume's name tells the generation: pkg/webhook/consts.go up to v1.5.1, and in v1.6.0.
+_PROFILES = (("azure-workload-identity-reserved-", "1.6.0"), ("azure-identity-token", "1.5.1"))
+_OWN = "kube-api-access-"  # the API server's own default token, not the webhook's doing
+_WAITING = {"ContainerCreating", "PodInitializing"}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFile:
+    """A projected service-account token of the webhook's audience: where, and how long it lives."""
+
+    container: str
+    path: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What a webhook added to a pod."""
+
+    env: Mapping[str, str]
+    volumes: tuple[str, ...]
+    mounts: tuple[str, ...]
+    profile: str
+
+
+def view(pod: Raw, problem: tuple[str, str] = ("", "")) -> PodView:
+    """A pod as `get pods` shows it; `problem` is what its events say while its containers only wait."""
+    metadata, spec, status = pod["metadata"], mapping(pod.get("spec")), mapping(pod.get("status"))
+    containers = items(status.get("containerStatuses"))
+    reason, message = _reason(pod)
+    if problem[0] and (not reason or reason in _WAITING):
+        reason, message = problem
+    return PodView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        phase=_phase(pod),
+        ready=any(one.get("type") == "Ready" and one.get("status") == "True" for one in _conditions(pod)),
+        reason=reason,
+        message=message,
+        restarts=sum(int(one.get("restartCount", 0)) for one in containers),
+        service_account=spec.get("serviceAccountName") or "default",
+        node=str(spec.get("nodeName", "")),
+    )
+
+
+def mutation(pod: Raw, template: Raw | None) -> Mutation | None:
+    """What the webhook added to `pod`, compared with its owner's template; None where nothing shows.
+
+    Without a template (a bare pod) only what the webhook alone adds is counted.
+    """
+    volumes = [str(one.get("name")) for one in items(mapping(pod.get("spec")).get("volumes"))]
+    profile, reserved = next(
+        ((profile, name) for name in volumes for prefix, profile in _PROFILES if name.startswith(prefix)),
+        ("", ""),
+    )
+    env, new_volumes, _ = added(template or {}, pod)
+    own = {name: value for name, value in env.items() if name.startswith("AZURE_")}
+    if not profile:
+        return None
+    mounts = tuple(
+        dict.fromkeys(
+            str(mount["mountPath"])
+            for container in _containers(pod)
+            for mount in items(container.get("volumeMounts"))
+            if mount.get("name") == reserved
+        )
+    )
+    shown = tuple(name for name in new_volumes if not name.startswith(_OWN)) if template else (reserved,)
+    return Mutation(own, shown, mounts, profile)
+
+
+def why_unmutated(pod: Raw, configuration: Raw | None, namespace: Raw | None) -> str:
+    """Why the webhook did not change a pod, in the words of the embedded cluster's admission."""
+    hooks = [one for one in items((configuration or {}).get("webhooks")) if one.get("name") == WEBHOOK_NAME]
+    if not hooks:
+        return "the cluster has no azure-workload-identity webhook"
+    value = labels(pod).get(USE_LABEL)
+    if value is None:
+        return f'the pod has no label {USE_LABEL}: "true"'
+    if value != "true":
+        return f'the pod\'s label {USE_LABEL} is "{value}", not "true"'
+    selector = mapping(mapping(hooks[0].get("namespaceSelector")).get("matchLabels"))
+    for key, wanted in selector.items():
+        if labels(namespace or {}).get(key) != wanted:
+            return f'the webhook\'s namespaceSelector wants the label {key}: "{wanted}" on the namespace'
+    if hooks[0].get("failurePolicy") == "Ignore":
+        return "the webhook could not be called, and its failurePolicy is Ignore"
+    return "the webhook changed nothing"
+
+
+def token_file(pod: Raw) -> TokenFile | None:
+    """The webhook's projected token in the first running container that mounts it."""
+    reserved = {
+        str(volume["name"]): token
+        for volume in items(mapping(pod.get("spec")).get("volumes"))
+        if str(volume.get("name", "")).startswith(tuple(prefix for prefix, _ in _PROFILES))
+        for source in items(mapping(volume.get("projected")).get("sources"))
+        if isinstance(token := source.get("serviceAccountToken"), dict)
+    }
+    running = {
+        one.get("name")
+        for one in items(mapping(pod.get("status")).get("containerStatuses"))
+        if "running" in mapping(one.get("state"))
+    }
+    for container in items(mapping(pod.get("spec")).get("containers")):
+        for mount in items(container.get("volumeMounts")):
+            token = reserved.get(str(mount.get("name")))
+            if token is not None and container.get("name") in running:
+                path = f"{str(mount['mountPath']).rstrip('/')}/{token['path']}"
+                return TokenFile(str(container["name"]), path, str(token.get("audience", "")))
+    return None
+
+
+def refused(message: str) -> tuple[Literal["denied", "failed"], str] | None:
+    """What a FailedCreate event says of the webhook: denied or not callable, with its words."""
+    if f'admission webhook "{WEBHOOK_NAME}" denied the request' in message:
+        return "denied", message.partition("denied the request: ")[2] or message
+    if f'failed calling webhook "{WEBHOOK_NAME}"' in message:
+        return "failed", message.removeprefix("Error creating: ")
+    return None
+
+
+def _phase(pod: Raw) -> Phase:
+    if pod["metadata"].get("deletionTimestamp"):
+        return "Terminated"
+    phase = mapping(pod.get("status")).get("phase", "Pending")
+    known: dict[str, Phase] = {"Running": "Running", "Succeeded": "Succeeded", "Failed": "Failed"}
+    return known.get(str(phase), "Pending")
+
+
+def _reason(pod: Raw) -> tuple[str, str]:
+    status = mapping(pod.get("status"))
+    if status.get("reason"):  # Evicted, NodeLost
+        return str(status["reason"]), str(status.get("message", ""))
+    for kind, prefix in (("initContainerStatuses", "Init:"), ("containerStatuses", "")):
+        for one in items(status.get(kind)):
+            state = mapping(one.get("state"))
+            for how in ("waiting", "terminated"):
+                told = mapping(state.get(how))
+                if told.get("reason") and told["reason"] != "Completed":
+                    return prefix + str(told["reason"]), str(told.get("message", ""))
+    for condition in _conditions(pod):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return str(condition.get("reason", "")), str(condition.get("message", ""))
+    return "", ""
+
+
+def _conditions(pod: Raw) -> Iterator[Raw]:
+    yield from items(mapping(pod.get("status")).get("conditions"))
+
+
+def _containers(pod: Raw) -> Iterator[Raw]:
+    spec = mapping(pod.get("spec"))
+    yield from items(spec.get("initContainers"))
+    yield from items(spec.get("containers"))

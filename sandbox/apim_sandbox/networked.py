@@ -1,0 +1,157 @@
+"""The control service of a sandbox whose emulators are containers: one network, the real names as aliases.
+
+container oidc, entra, apim: `serve … --listen 0.0.0.0:443`   ◄──by name──►  each other, pods, this one
+this one                   : control service, CONNECT proxy for the host's programs, the echo back end,
+                             and the cluster: a real one by its kubeconfig, else the embedded one
+"""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.events import WorldLoaded
+from apim_emulators.core.faults import Faults
+from apim_emulators.core.http import LazyApp
+from apim_emulators.core.ids import RandomIds
+from apim_emulators.core.journal import MemoryJournal, read
+from apim_emulators.core.vocabulary import ECHO_HOST
+from apim_sandbox import echo
+from apim_sandbox.assembly import EMULATORS, Surroundings, emulated_hosts, issuer_hosts
+from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.cluster.protocol import Cluster
+from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.hosts import HostTable
+from apim_sandbox.instance import StateDir
+from apim_sandbox.server import (
+    ServerOptions,
+    Status,
+    keep_record,
+    live_client,
+    live_surroundings,
+    load_world,
+    pod_variables,
+)
+from apim_sandbox.world.model import World
+from apim_sandbox.world.seed import default_service_account, service_names
+
+TLS_PORT, PROXY_PORT, CONTROL_PORT = 443, 8444, 8445
+
+
+@dataclass(frozen=True, slots=True)
+class ControlOptions:
+    """`url` and `proxy_url` are how programs outside reach this container; `name_url` is how pods do.
+
+    With `kubeconfig` the cluster is the real one that the file tells of, once it is there; its
+    gateways run `image`.
+    """
+
+    state: StateDir
+    token: str
+    world_file: Path | None = None
+    host: str = "0.0.0.0"  # noqa: S104  a container's own; what is published is decided outside
+    url: str = f"http://127.0.0.1:{CONTROL_PORT}"
+    proxy_url: str = f"http://127.0.0.1:{PROXY_PORT}"
+    name_url: str = f"http://control.sandbox.test:{CONTROL_PORT}"
+    kubeconfig: Path | None = None
+    image: str = ""
+
+
+async def run_control(options: ControlOptions) -> None:
+    """Serve until a signal comes. Raises `DocumentError`, `PortTakenError`."""
+    world = load_world(options.world_file)
+    authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
+    sockets = [
+        listen(port, "--listen", options.host) for port in (TLS_PORT, PROXY_PORT, CONTROL_PORT)
+    ]  # fmt: skip
+    clock, journal, faults = MasterClock(), MemoryJournal(), Faults()
+    async with AsyncExitStack() as stack:
+        _restore(journal, options.state.path / "journal.jsonl")
+        keep = stack.enter_context((options.state.path / "journal.jsonl").open("ab"))
+        journal.on_record(lambda record: keep_record(keep, record))
+        http = await stack.enter_async_context(live_client("", authority.client_context()))
+        around = live_surroundings(options.state, clock, journal, http, faults)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        hosts = HostTable(exact={ECHO_HOST: echo.app})
+        await stack.enter_async_context(serving(EdgeApp(hosts), sockets[0], authority.server_context()))
+        tasks.start_soon(ConnectProxy(_Neighbours(world)).run, sockets[1])
+        cluster = await stack.enter_async_context(_cluster(options, world, around, authority))
+        status = Status(world, clock, journal, ServerOptions(state=options.state, separate=True))
+        for record in journal.since(0):
+            status.note(record)
+
+        def control() -> Any:
+            from apim_sandbox.control import Control, create_app
+
+            account = default_service_account(world)
+            parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, account)
+            return create_app(Control(*parts, token=options.token))
+
+        await stack.enter_async_context(serving(LazyApp(control), sockets[2]))
+        clusters = tuple(one.name for one in world.clusters)
+        journal.add(
+            "control", clock.now(), WorldLoaded(world.name, tuple(service_names(world)), clusters), 0.0
+        )
+        await stopped()
+        tasks.cancel_scope.cancel()
+
+
+async def stopped() -> None:
+    """Wait for SIGTERM or SIGINT, which a container's first process ignores unless it handles them."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """The proxy's way: an emulated host is where the network says, on 443."""
+
+    world: World
+
+    def __call__(self, host: str) -> Target | None:
+        _, _, domain = host.partition(".")
+        known = {name for emulator in EMULATORS for name in emulated_hosts(self.world, emulator)}
+        return Target(host, TLS_PORT) if {host, f"*.{domain}"} & (known | {ECHO_HOST}) else None
+
+
+@asynccontextmanager
+async def _cluster(
+    options: ControlOptions, world: World, around: Surroundings, authority: CertificateAuthority
+) -> AsyncIterator[Cluster]:
+    environment = pod_variables(authority, options.proxy_url, options.url)
+    directory = options.state.path / "pods"
+    if options.kubeconfig is None:
+        from apim_sandbox.cluster.live import live_cluster
+
+        async with live_cluster(world, around, directory, environment) as embedded:
+            yield embedded
+        return
+    from apim_sandbox.cluster.embedded.settings import from_world
+    from apim_sandbox.cluster.kind.api import KubernetesApi
+    from apim_sandbox.cluster.kind.cluster import KindCluster, KindSettings
+
+    named = from_world(world, world.clusters[0].name, state_dir=directory, admin_token="")
+    settings = KindSettings(
+        image=options.image, control=options.name_url, token=options.token,
+        bundle=authority.bundle_file.read_text(), directory=directory, identities=named.identities,
+        environment=environment,
+    )  # fmt: skip
+    api = KubernetesApi(options.kubeconfig)
+    cluster = KindCluster(around.context("cluster"), api, settings)
+    async with api.opened(), anyio.create_task_group() as tasks:
+        tasks.start_soon(cluster.run)
+        yield cluster
+        tasks.cancel_scope.cancel()
+
+
+def _restore(journal: MemoryJournal, path: Path) -> None:
+    """What an earlier process of this container wrote down."""
+    if path.exists():
+        for record in read(path.read_bytes().splitlines()):
+            journal.add(record.actor, record.at, record.event, record.duration)
