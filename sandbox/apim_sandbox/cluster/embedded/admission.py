@@ -17,7 +17,7 @@ from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodAdmitted
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import WEBHOOK_HOST
-from apim_sandbox.cluster.embedded.objects import Raw, items, labels, mapping
+from apim_sandbox.cluster.embedded.objects import Raw, items, labels, mapping, service_account_of
 from apim_sandbox.cluster.embedded.patch import PatchError, apply_patch
 
 USE_LABEL = "azure.workload.identity/use"
@@ -70,7 +70,7 @@ class Admission:
         """
         started = self._context.clock.tick()
         namespace = raw["metadata"]["namespace"]
-        account = mapping(raw.get("spec")).get("serviceAccountName") or "default"
+        account = service_account_of(mapping(raw.get("spec")))
 
         def journal(outcome: Any, reason: str = "", after: Raw | None = None) -> None:
             # A controller tries for hours what is refused each time for the same reason: said once.

@@ -16,15 +16,28 @@ from apim_sandbox.cluster.embedded.admission import USE_LABEL, Admission, Admiss
 from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
+from apim_sandbox.cluster.embedded.hints import hints
 from apim_sandbox.cluster.embedded.kubelet import PodWorker
 from apim_sandbox.cluster.embedded.manifest import Manifest, manifests
-from apim_sandbox.cluster.embedded.objects import ACTED_ON, Key, Pod, Raw, Stored, labels, mapping, pod
+from apim_sandbox.cluster.embedded.objects import (
+    ACTED_ON,
+    Key,
+    Pod,
+    Raw,
+    Stored,
+    labels,
+    mapping,
+    pod,
+    service_account_of,
+)
 from apim_sandbox.cluster.embedded.paths import rewritten
 from apim_sandbox.cluster.embedded.projection import PodVolumes, VolumeError
 from apim_sandbox.cluster.embedded.runtime import Runtime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, service_account
 from apim_sandbox.cluster.embedded.store import ObjectStore
-from apim_sandbox.cluster.protocol import Applied, Attachment, ClusterError, EventView, PodView
+from apim_sandbox.cluster.embedded.validate import problems
+from apim_sandbox.cluster.protocol import Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.documents import DocumentError
 
 # The ReplicaSet controller's retries (client-go DefaultTypedControllerRateLimiter).
 FIRST_RETRY, LONGEST_RETRY = 0.005, 1000.0
@@ -66,7 +79,9 @@ class EmbeddedCluster:
 
     async def apply(self, documents: Iterable[tuple[str, str]]) -> list[Applied]:
         found = manifests(documents, self._settings.default_namespace)
-        results = [self._apply(manifest) for manifest in found]
+        self._refuse(found)
+        accounts = {(one.key.namespace, one.key.name) for one in self._store.of_kind("ServiceAccount")}
+        results = [self._apply(one, hints(one, found, accounts)) for one in found]
         self._start_controllers()
         self._notify()
         await anyio.lowlevel.checkpoint()
@@ -81,7 +96,21 @@ class EmbeddedCluster:
         self._notify()
         return results
 
-    def _apply(self, manifest: Manifest) -> Applied:
+    def _refuse(self, found: list[Manifest]) -> None:
+        """Raise what the API server would refuse, before anything is applied."""
+        wrong = [problem for manifest in found for problem in problems(manifest)]
+        for manifest in found:
+            before = self._store.get(manifest.key.kind, manifest.key.namespace, manifest.key.name)
+            if manifest.key.kind == "Deployment" and before is not None:
+                old, new = (mapping(raw.get("spec")).get("selector") for raw in (before.raw, manifest.raw))
+                if old != new:
+                    message = f"spec.selector: Invalid value: {new}: field is immutable"
+                    fix = f"put it back to {old}, or delete the Deployment first"
+                    wrong.append(manifest.error(("spec", "selector"), message, fix))
+        if wrong:
+            raise DocumentError(wrong[0].place, wrong[0].message, wrong[0].fix, tuple(wrong[1:]))
+
+    def _apply(self, manifest: Manifest, found: tuple[Hint, ...]) -> Applied:
         key = manifest.key
         if key.kind == "Namespace":
             self._need_namespace(key.name)
@@ -91,13 +120,13 @@ class EmbeddedCluster:
         if key.namespace:
             raw["metadata"]["namespace"] = key.namespace
         result = self._store.put(key, raw, manifest.place)
-        return self._report(manifest, result)
+        return self._report(manifest, result, found)
 
-    def _report(self, manifest: Manifest, result: Any) -> Applied:
+    def _report(self, manifest: Manifest, result: Any, found: tuple[Hint, ...] = ()) -> Applied:
         key = manifest.key
         acted_on = key.kind in ACTED_ON
         self._context.journal.append(ObjectApplied(str(key), key.namespace, result, acted_on, manifest.place))
-        return Applied(str(key), key.namespace, result, acted_on, manifest.place)
+        return Applied(str(key), key.namespace, result, acted_on, manifest.place, found)
 
     async def _delete(self, key: Key) -> bool:
         if self._store.remove(key) is None:
@@ -218,7 +247,7 @@ class EmbeddedCluster:
     async def _admit(self, raw: Raw, name: str, place: str) -> Pod:
         """The admitted pod, known to the API. Raises `AdmissionError` or `ApiError`."""
         namespace = raw["metadata"]["namespace"]
-        account = mapping(raw.get("spec")).get("serviceAccountName") or "default"
+        account = service_account_of(mapping(raw.get("spec")))
         stored = self._store.get("ServiceAccount", namespace, account)
         if stored is None:
             shown = raw["metadata"].get("name") or raw["metadata"].get("generateName")

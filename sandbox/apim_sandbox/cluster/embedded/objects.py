@@ -103,6 +103,11 @@ def labels(raw: Raw) -> Raw:
     return mapping(mapping(raw.get("metadata")).get("labels"))
 
 
+def service_account_of(spec: Raw) -> str:
+    """The service account of a pod's spec; `serviceAccount` is the old name of the field."""
+    return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
+
+
 def pod(raw: Raw, place: str = "") -> Pod:
     """The typed view of a pod that has its name and uid."""
     metadata, spec = mapping(raw.get("metadata")), mapping(raw.get("spec"))
@@ -111,7 +116,7 @@ def pod(raw: Raw, place: str = "") -> Pod:
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         raw=raw,
-        service_account=spec.get("serviceAccountName") or "default",
+        service_account=service_account_of(spec),
         containers=tuple(container(one) for one in items(spec.get("containers"))),
         init_containers=tuple(container(one) for one in items(spec.get("initContainers"))),
         volumes=tuple(items(spec.get("volumes"))),
