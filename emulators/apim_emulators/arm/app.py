@@ -16,6 +16,7 @@ def create_app(context: Context, state: ArmState, settings: ArmSettings) -> ASGI
         forwarding,
         metadata,
         routes_authorization,
+        routes_identities,
         routes_resources,
         routes_role_definitions,
     )
@@ -29,6 +30,7 @@ def create_app(context: Context, state: ArmState, settings: ArmSettings) -> ASGI
     app.include_router(routes_role_definitions.router(arm))
     app.include_router(routes_authorization.router(arm))
     app.include_router(routes_resources.router(arm))
+    app.include_router(routes_identities.router(arm))
     app.include_router(forwarding.router(arm))
     return CanonicalPaths(app)
 

@@ -203,6 +203,40 @@ RESOURCE_NOT_FOUND = ArmError(
     "to https://aka.ms/ARMResourceNotFoundFix",
     "documented", "Microsoft's ARM common errors",
 )  # fmt: skip
+_FEDERATION = "Microsoft's 'Important considerations for federated identity credentials'"
+FEDERATED_INCOMPLETE = ArmError(
+    "BadRequest", 400,
+    "The request format was unexpected. Federated Identity Credential must specify 'issuer', 'subject' and "
+    "'audience'.",
+    "observed", "Azure/azure-cli issues",
+)  # fmt: skip
+FEDERATED_AUDIENCES = ArmError(
+    "InvalidFederatedIdentityCredentialsAudienceLength", 400,
+    "Federated identity credentials must have exactly 1 audience.",
+    "observed", "Azure/azure-cli#31598",
+)  # fmt: skip
+FEDERATED_NAME = ArmError(
+    "BadRequest", 400, "Federated Identity Credential name '{name}' is invalid.",
+    "documented", f"{_FEDERATION}; the code is assumed",
+)  # fmt: skip
+FEDERATED_DUPLICATE = ArmError(
+    "BadRequest", 400, "Issuer and subject combination already exists for this Managed Identity.",
+    "documented", f"{_FEDERATION}; the code is assumed",
+)  # fmt: skip
+FEDERATED_TOO_MANY = ArmError(
+    "BadRequest", 400, "Too many Federated Identity Credentials: a managed identity has {limit} at most.",
+    "assumed", "the limit is documented; code and text are not public",
+)  # fmt: skip
+FEDERATED_CONCURRENT = ArmError(
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity", 409,
+    "Too many Federated Identity Credentials are written concurrently for the managed identity '{identity}'. "
+    "Concurrent Federated Identity Credentials writes under the same managed identity are not supported.",
+    "observed", "pulumi/pulumi-azure-native#4343, Azure/bicep#10928",
+)  # fmt: skip
+IDENTITY_MISSING = ArmError(
+    "ParentResourceNotFound", 404, "The parent user-assigned identity doesn't exist.",
+    "documented", f"{_FEDERATION}; the code is assumed",
+)  # fmt: skip
 NOT_SERVED = ArmError(
     "NotFound", 404, "The sandbox does not emulate '{method} {path}'.",
     "assumed", "ours",

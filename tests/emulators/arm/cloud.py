@@ -84,6 +84,7 @@ class SmallEntra:
     clock: HandClock
     identities: dict[str, dict[str, Any]] = field(default_factory=dict)
     principals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    credentials: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     down: bool = False
 
@@ -126,6 +127,8 @@ class SmallEntra:
         if request.url.path.startswith("/_sandbox/principals/"):
             found = self.principals.get(object_id)
             return httpx.Response(200, json=found) if found else httpx.Response(404)
+        if "/federatedIdentityCredentials" in request.url.path:
+            return self._federated(request)
         if request.method == "DELETE":
             return httpx.Response(204 if self.identities.pop(object_id, None) else 404)
         body = httpx.Response(200, content=request.content).json()
@@ -133,6 +136,20 @@ class SmallEntra:
             name: value for name, value in body.items() if value is not None
         }
         return httpx.Response(200, json={})
+
+    def _federated(self, request: httpx.Request) -> httpx.Response:
+        owner, _, name = request.url.path.removeprefix("/_sandbox/identities/").partition(
+            "/federatedIdentityCredentials"
+        )
+        held = self.credentials.setdefault(owner, {})
+        name = name.strip("/")
+        if request.method == "GET":
+            return httpx.Response(200, json={"value": list(held.values())})
+        if request.method == "DELETE":
+            held.pop(name, None)
+            return httpx.Response(204)
+        held[name] = httpx.Response(200, content=request.content).json() | {"name": name}
+        return httpx.Response(200, json=held[name])
 
     def _token(self, form: Mapping[str, str], url: str) -> httpx.Response:
         found = [

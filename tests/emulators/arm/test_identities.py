@@ -1,0 +1,140 @@
+"""User-assigned identities' federated credentials, which ARM checks and Entra keeps."""
+
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from tests.emulators.arm.cloud import GROUP, Cloud
+
+from apim_emulators.core.vocabulary import LOGIN_HOST
+
+pytestmark = pytest.mark.anyio
+VERSION = "2023-01-31"
+IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/gateway"
+CREDENTIALS = f"{IDENTITY}/federatedIdentityCredentials"
+SUBJECT = "system:serviceaccount:apim-gateway-wi:apim-gateway-workload-identity"
+
+
+def body(subject: str = SUBJECT, **changes: Any) -> dict[str, Any]:
+    properties = {
+        "issuer": "https://oidc.sandbox.test/contoso",
+        "subject": subject,
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    return {"properties": properties | changes}
+
+
+async def ask(cloud: Cloud, method: str, path: str, content: Any = None) -> httpx.Response:
+    return await cloud.ask(method, path, version=VERSION, json=content)
+
+
+async def with_identity(cloud: Cloud) -> Cloud:
+    await ask(cloud, "PUT", IDENTITY, {"location": "westeurope"})
+    return cloud
+
+
+def error(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+async def test_a_credential_is_made_changed_listed_and_deleted(cloud: Cloud) -> None:
+    """201, 200, 200, 200, then 204 and 404."""
+    await with_identity(cloud)
+    url = f"{CREDENTIALS}/on-prem"
+    made = await ask(cloud, "PUT", url, body())
+    shown = {
+        "id": url,
+        "name": "on-prem",
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "properties": body()["properties"],
+    }
+    assert (made.status_code, made.json()) == (201, shown)
+    assert (await ask(cloud, "PUT", url, body())).status_code == 200
+    assert (await ask(cloud, "GET", CREDENTIALS)).json() == {"value": [shown]}
+    assert (await ask(cloud, "GET", f"{CREDENTIALS}/ON-PREM")).json() == shown
+    assert (await ask(cloud, "DELETE", url)).status_code == 200
+    assert (await ask(cloud, "DELETE", url)).status_code == 204
+    assert error(await ask(cloud, "GET", url)) == (404, "ResourceNotFound")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("x", body(), (400, "BadRequest")),
+        ("two words", body(), (400, "BadRequest")),
+        ("second", body(), (400, "BadRequest")),
+        (
+            "second",
+            body("other", audiences=["a", "b"]),
+            (400, "InvalidFederatedIdentityCredentialsAudienceLength"),
+        ),
+        ("second", body("other", audiences=[]), (400, "BadRequest")),
+        ("second", body("other", issuer=""), (400, "BadRequest")),
+        ("second", body("s" * 601), (400, "InvalidRequestContent")),
+        ("second", {}, (400, "InvalidRequestContent")),
+    ],
+)
+async def test_a_wrong_credential_is_refused(
+    cloud: Cloud, name: str, content: Any, expected: tuple[int, str]
+) -> None:
+    """A bad name, a second one for the same issuer and subject, not exactly one audience, empty members."""
+    await with_identity(cloud)
+    await ask(cloud, "PUT", f"{CREDENTIALS}/first", body())
+    held = [dict(each) for each in cloud.entra.credentials.values()]
+    assert error(await ask(cloud, "PUT", f"{CREDENTIALS}/{name}", content)) == expected
+    assert [dict(each) for each in cloud.entra.credentials.values()] == held
+
+
+async def test_an_identity_has_twenty_at_most(cloud: Cloud) -> None:
+    """The 21st is refused; changing one of the twenty is not."""
+    await with_identity(cloud)
+    for number in range(20):
+        made = await ask(cloud, "PUT", f"{CREDENTIALS}/number-{number}", body(f"subject {number}"))
+        assert made.status_code == 201
+    assert error(await ask(cloud, "PUT", f"{CREDENTIALS}/number-20", body("one more"))) == (400, "BadRequest")
+    assert (await ask(cloud, "PUT", f"{CREDENTIALS}/number-1", body("changed"))).status_code == 200
+
+
+async def test_a_credential_needs_its_identity(cloud: Cloud) -> None:
+    """404 for the parent."""
+    assert error(await ask(cloud, "PUT", f"{CREDENTIALS}/on-prem", body())) == (404, "ParentResourceNotFound")
+
+
+async def test_concurrent_writes_to_one_identity_are_refused(cloud: Cloud) -> None:
+    """Azure takes one at a time: the second gets 409 while the first is under way."""
+    await with_identity(cloud)
+    under_way, go_on = anyio.Event(), anyio.Event()
+    entra = cloud.routes.handlers.pop(LOGIN_HOST)
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        request = httpx.Request(
+            scope["method"], f"https://{LOGIN_HOST}{scope['path']}", headers=scope["headers"]
+        )
+        message = await receive()
+        request = httpx.Request(
+            request.method, request.url, headers=request.headers, content=message.get("body", b"")
+        )
+        if request.method == "PUT":
+            under_way.set()
+            await go_on.wait()
+        answer = entra(request)
+        await send(
+            {"type": "http.response.start", "status": answer.status_code, "headers": answer.headers.raw}
+        )
+        await send({"type": "http.response.body", "body": answer.content})
+
+    cloud.routes.apps[LOGIN_HOST] = slow
+    answers: list[httpx.Response] = []
+
+    async def first() -> None:
+        answers.append(await ask(cloud, "PUT", f"{CREDENTIALS}/first", body("one")))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first)
+        await under_way.wait()
+        second = await ask(cloud, "PUT", f"{CREDENTIALS}/second", body("two"))
+        go_on.set()
+    assert error(second) == (409, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity")
+    assert [answer.status_code for answer in answers] == [201]
+    assert (await ask(cloud, "PUT", f"{CREDENTIALS}/second", body("two"))).status_code == 201
