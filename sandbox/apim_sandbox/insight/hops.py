@@ -10,6 +10,7 @@ from apim_emulators.core.events import (
     Half,
     ObjectApplied,
     PodAdmitted,
+    Rung,
     Token,
     TokenAnswered,
     TokenAsked,
@@ -81,7 +82,7 @@ def admission(chain: Chain) -> Hop | None:
             (len(event.added_volumes), "volume"),
             (len(event.added_mounts), "mount"),
         )
-        what = f"pod {event.pod}: " + ", ".join(f"+{count} {noun}" for count, noun in added)
+        what = f"{event.pod}: " + ", ".join(f"+{count} {noun}" for count, noun in added)
         details = [
             Detail(name, value, line=line, quiet=True)
             for line, (name, value) in enumerate(event.added_env.items())
@@ -90,7 +91,7 @@ def admission(chain: Chain) -> Hop | None:
             details.append(Detail("profile", event.profile, line=len(details), quiet=True))
     else:
         words = {"skipped": "not mutated", "denied": "denied", "failed": "webhook not called"}
-        what = f"pod {event.pod}: {words[event.outcome]}"
+        what = f"{event.pod}: {words[event.outcome]}"
         if event.reason:
             details.append(Detail("reason", event.reason))
         verdict = "info" if event.outcome == "skipped" and chain.exchange is not None else "failed"
@@ -174,7 +175,10 @@ def verdict(chain: Chain) -> Hop | None:
     failed = event.status >= 400 and event.code not in RESOURCE_CODES
     fetches = chain.trace.fetches_of(chain.exchange)
     broken = next((seen.event for seen in fetches if seen.event.error), None)
-    details = [Detail(rung.name, verdict=rung.verdict) for rung in event.ladder]
+    shown, others = main_rungs(event.ladder)
+    details = [Detail(rung.name, verdict=rung.verdict) for rung in shown]
+    if others:
+        details.append(Detail("others", str(others), "passed"))
     if failed:
         code = f"AADSTS{event.code}" if event.code else event.error
         details.append(Detail("answer", f"{event.status} {code}", line=1))
@@ -367,6 +371,15 @@ def audiences(value: object) -> str:
     return "none" if value is None else str(value)
 
 
+def main_rungs(ladder: tuple[Rung, ...]) -> tuple[tuple[Rung, ...], int]:
+    """The checks that a person looks for, with any that did not pass; and how many others passed."""
+    if not any(rung.name in _MAIN for rung in ladder):
+        return ladder, 0
+    shown = tuple(rung for rung in ladder if rung.name in _MAIN or rung.verdict == "failed")
+    others = sum(rung.verdict == "passed" for rung in ladder if rung not in shown)
+    return shown, others
+
+
 def _rank(event: ObjectApplied) -> int:
     """What runs comes first, then what it runs as, then the rest in the order of the manifest."""
     kind = event.object.partition("/")[0]
@@ -378,8 +391,8 @@ def shortened(text: str, kept: int = 8) -> str:
 
 
 def span(seconds: float) -> str:
-    """A length of time in the largest unit that keeps it short: `1 h`, `48 min`, `59 min 59 s`."""
-    whole = round(seconds)
+    """A length of time as one says it: `1 h`, `48 min`, `3 min 20 s`; from 10 minutes on, to the minute."""
+    whole = round(seconds) if seconds < 600 else round(seconds / 60) * 60
     parts = [(whole // 3600, "h"), (whole % 3600 // 60, "min"), (whole % 60, "s")]
     shown = [f"{count} {unit}" for count, unit in parts if count]
     return " ".join(shown[:2]) or "0 s"
@@ -416,6 +429,7 @@ def _total(durations: Iterable[float]) -> float | None:
     return sum(durations) or None
 
 
+_MAIN = frozenset(("issuer", "audience", "subject", "lifetime", "time", "metadata", "key", "signature"))
 _RUN = frozenset(("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"))
 _SHOWN = _RUN | {"ServiceAccount"}
 _PROOFS = {

@@ -136,6 +136,17 @@ def test_a_subject_mismatch_says_what_to_change_on_either_side() -> None:
     )
 
 
+def test_a_credential_that_was_changed_says_when_and_by_whom() -> None:
+    story = Story().started()
+    changed = ResourceChanged(
+        "federatedIdentityCredential", "fic-1", "x", "updated", "operator", before={"subject": SUBJECT}
+    )
+    story.add("graph", changed)
+    story.refused(code=700213, credentials=(replace(CREDENTIAL, subject=SUBJECT[:-1]),))
+    facts = {fact.label: fact.value for fact in explained(story).facts}
+    assert facts["changed"] == "2026-11-23T09:14:03Z by operator; it fitted before"
+
+
 def test_a_wrong_namespace_is_mended_by_the_namespace() -> None:
     token = assertion(sub=f"system:serviceaccount:default:{ACCOUNT}")
     found = explained(refusal(700213, assertion=token))
@@ -428,6 +439,8 @@ def test_an_unknown_gateway_is_compared_with_the_nearest_one() -> None:
     [
         ("skipped", "the namespaceSelector does not select the namespace", "namespace-not-selected"),
         ("skipped", "the webhook is unreachable and failurePolicy is Ignore", "webhook-ignored"),
+        ("skipped", "the cluster has no azure-workload-identity webhook", "webhook-not-installed"),
+        ("skipped", 'the pod\'s label azure.workload.identity/use is "True", not "true"', "label-value"),
         ("denied", 'serviceaccounts "x" not found', "service-account-missing"),
         ("denied", "hostNetwork is set to true, cannot inject proxy sidecar", "proxy-with-host-network"),
         (

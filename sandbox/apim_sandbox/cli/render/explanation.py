@@ -8,6 +8,7 @@ from apim_sandbox.cli.render.line import WIDTH, Line, Style, fold, line, paragra
 from apim_sandbox.cli.render.walk import MARKS, RUNGS
 from apim_sandbox.insight.codes import Code
 from apim_sandbox.insight.explanation import Explanation, Mend, mend_numbered
+from apim_sandbox.insight.hops import main_rungs
 
 _LABEL = 12
 _SIDE = 11
@@ -78,10 +79,13 @@ def nothing_broken() -> list[Line]:
 
 def ladder_lines(ladder: tuple[Rung, ...], *, indent: int = 4) -> list[Line]:
     """The checks in Entra's order; those behind the first broken one, which it did not reach, apart."""
-    broken = next((index for index, rung in enumerate(ladder) if rung.verdict == "failed"), len(ladder))
-    lines = _rungs(ladder[: broken + 1], " " * indent)
-    if ladder[broken + 1 :]:
-        lines += _rungs(ladder[broken + 1 :], " " * indent + "not reached: ")
+    shown, others = main_rungs(ladder)
+    broken = next((index for index, rung in enumerate(shown) if rung.verdict == "failed"), len(shown))
+    lines = _rungs(shown[: broken + 1], " " * indent)
+    if shown[broken + 1 :]:
+        lines += _rungs(shown[broken + 1 :], " " * indent + "not reached: ")
+    if others:
+        lines.append(line(" " * indent, (f"and {others} other checks passed", "dim")))
     return lines
 
 

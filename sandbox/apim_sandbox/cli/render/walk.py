@@ -7,7 +7,7 @@ from apim_sandbox.cli.render.line import WIDTH, Line, Style, fold, line, millise
 from apim_sandbox.insight.hop import Detail, Hop
 from apim_sandbox.insight.walk import Walk, build
 
-_WHO = 20
+_WHO = 18
 _LEFT = 5 + _WHO
 _VERDICT = 7
 _TIME = 7
@@ -50,7 +50,7 @@ def summary(walk: Walk) -> list[Line]:
 
 def hop_lines(hop: Hop, *, full: bool = False) -> list[Line]:
     """One hop: its line, folded where it is long, and its details."""
-    first, *rest = fold(hop.what, _WHAT - 2)
+    first, *rest = fold(hop.what, _WHAT - 1)
     style = STYLES[hop.verdict]
     lines = [
         line(
@@ -102,7 +102,8 @@ def detail_lines(details: tuple[Detail, ...], *, indent: int = _DETAIL) -> list[
 
 def _piece(detail: Detail) -> list[tuple[str, Style]]:
     if detail.verdict is not None:
-        return [(f"{detail.label} ", ""), (MARKS[detail.verdict], RUNGS[detail.verdict])]
+        label = f"{detail.value} {detail.label} " if detail.value else f"{detail.label} "
+        return [(label, ""), (MARKS[detail.verdict], RUNGS[detail.verdict])]
     return [(f"{detail.label} ", "dim"), (detail.value, "")]
 
 

@@ -1,7 +1,7 @@
 """The configuration API's answers other than 403: the token itself, the gateway's name, the service."""
 
 from apim_emulators.core.events import ConfigurationAnswered
-from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE
+from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE, CONFIGURATION_DOMAIN
 from apim_sandbox.insight.causes.facts import Failure, config_place, when
 from apim_sandbox.insight.difference import nearest
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
@@ -51,17 +51,54 @@ def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
             ),
         )
     facts += [Fact(name, str(claims[name])) for name in ("iss", "tid") if name in claims]
-    return _made(
-        event,
-        "token-invalid",
-        "the access token is not valid here",
-        tuple(facts),
-        (Mend("cloud", "sign in at the tenant of the API Management service"),),
-    )
+    name, text, mend = _TOKEN.get(event.cause, _TOKEN[""])
+    return _made(event, name, text, tuple(facts), (mend,))
+
+
+_TENANT = Mend("cloud", "sign in at the tenant of the API Management service")
+_CLOCKS = Mend("clock", "compare the clocks of Entra and API Management", "", "apim-sandbox status")
+_KEYS = Mend("cloud", "wait: the service holds an older copy of Entra's keys, or the token is not Entra's")
+_TOKEN = {
+    "": ("token-invalid", "the access token is not valid here", _TENANT),
+    "token-issuer": ("token-issuer", "the access token comes from another tenant", _TENANT),
+    "token-expired": ("token-expired", "the access token has expired", _CLOCKS),
+    "token-not-yet-valid": ("token-not-yet-valid", "the access token is not valid yet", _CLOCKS),
+    "token-key": ("token-key", "the access token's key is not among Entra's keys", _KEYS),
+    "token-signature": ("token-signature", "the access token's signature does not verify", _KEYS),
+    "token-malformed": (
+        "token-malformed",
+        "what was sent as a token is none",
+        Mend("manifest", "config.service.auth: workloadIdentity, or GatewayKey, one blank, and the token"),
+    ),
+}
 
 
 def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
-    """404: the service has no gateway of this name."""
+    """404: the service has no gateway of this name, or the path is none of the configuration API's."""
+    if event.cause == "service-unknown":
+        return _made(
+            event,
+            "service-unknown",
+            f'there is no API Management service "{event.service}"',
+            (),
+            (Mend("manifest", "config.service.endpoint", config_place(failure.trace, failure.pod)),),
+        )
+    if event.cause in ("v1-path", "path-unknown"):
+        return _made(
+            event,
+            event.cause,
+            "the endpoint carries a path that the configuration API does not have",
+            (Fact("path", event.path),),
+            (
+                Mend(
+                    "manifest",
+                    f"config.service.endpoint: https://{event.service}.{CONFIGURATION_DOMAIN}",
+                    config_place(failure.trace, failure.pod),
+                ),
+            ),
+            (),
+            "the v1 path (/subscriptions/…) on the v2 host.",
+        )
     names = [
         seen.event.name
         for seen in failure.trace.resources.values()

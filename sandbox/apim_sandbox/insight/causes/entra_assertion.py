@@ -61,7 +61,8 @@ def time_range(failure: Failure, event: TokenAnswered) -> Explanation:
             seen = (
                 "a token read once and kept, or a short-lived CI token used a second time (Azure/login#180)."
             )
-    cause = event.cause if event.cause and cause.startswith("assertion-expired") else cause
+    if event.cause and cause in ("assertion-expired", "assertion-not-yet-valid"):
+        cause = event.cause
     return Explanation(
         cause=cause,
         hop=5,

@@ -6,6 +6,7 @@ from apim_sandbox.insight.causes.facts import (
     Failure,
     application,
     create_credential,
+    credential_change,
     credential_comparisons,
     credential_fact,
     nearest_credential,
@@ -36,6 +37,7 @@ def subject(failure: Failure, event: TokenAnswered) -> Explanation:
         part = _part(pair)
         if part:
             facts.append(Fact("differs in", part))
+        facts += credential_change(failure, event, "subject")
         mends = [
             *_manifest_subject(failure, pair),
             update_credential(failure.trace, event, credential, subject=pair.presented),
@@ -70,6 +72,7 @@ def issuer(failure: Failure, event: TokenAnswered) -> Explanation:
     mends: list[Mend] = []
     if credential is not None:
         facts.append(credential_fact(event, credential))
+        facts += credential_change(failure, event, "issuer")
     if default_issuer:
         facts.append(
             Fact("issuer", "is the API server's default: no public OIDC issuer was set for the cluster")
@@ -112,6 +115,7 @@ def audience(failure: Failure, event: TokenAnswered) -> Explanation:
     mends: list[Mend] = []
     if credential is not None:
         facts.append(credential_fact(event, credential))
+        facts += credential_change(failure, event, "audience")
     if value.startswith("https://kubernetes.default.svc"):
         facts.append(Fact("audience", "is the API server's own: the pod's default token was presented"))
     if pair is not None and credential is not None:

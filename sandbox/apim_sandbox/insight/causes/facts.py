@@ -69,6 +69,23 @@ def credential_comparisons(event: TokenAnswered) -> tuple[Comparison, ...]:
     return tuple(pair for pair in pairs if pair.expected != pair.presented)
 
 
+def credential_change(failure: Failure, event: TokenAnswered, what: str) -> tuple[Fact, ...]:
+    """When the credential fitted before somebody changed it: when, and who."""
+    old = getattr(presented(event), what)
+    for record in reversed(failure.trace.records):
+        changed = record.event
+        if (
+            isinstance(changed, ResourceChanged)
+            and record.sequence < failure.record.sequence
+            and changed.type == "federatedIdentityCredential"
+            and changed.change == "updated"
+            and old in (prop(changed.before, what), *(prop(changed.before, f"{what}s") or ()))
+        ):
+            by = f" by {principal_name(failure.trace, changed.by)}" if changed.by else ""
+            return (Fact("changed", f"{when(record.at)}{by}; it fitted before"),)
+    return ()
+
+
 def credential_fact(event: TokenAnswered, credential: CredentialSeen) -> Fact:
     others = len(event.credentials) - 1
     nearest = f", the nearest of {others + 1}" if others > 0 else ""
@@ -210,9 +227,9 @@ def when(moment: float) -> str:
 
 
 def prop(values: Mapping[str, Json], name: str) -> Json:
-    """A property in any letter case, at the top or under ARM's `properties`."""
+    """A property in any letter case, `snake_case` or `camelCase`, at the top or under ARM's `properties`."""
     for key, value in values.items():
-        if key.lower() == name.lower():
+        if key.replace("_", "").lower() == name.lower():
             return value
     inner = values.get("properties")
     return prop(inner, name) if isinstance(inner, Mapping) else None

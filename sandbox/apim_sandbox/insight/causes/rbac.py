@@ -1,10 +1,12 @@
 """The configuration API's 403: which of its two halves failed, and what came nearest."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apim_emulators.core.events import ArmAnswered, ConfigurationAnswered, Half, ResourceChanged
-from apim_emulators.core.rbac import Considered, Decision, covers
-from apim_sandbox.insight.causes.facts import Failure, az, principal_name, text_prop, when
+from apim_emulators.core.rbac import Considered, Decision, Permission, covers, grants, role_guid
+from apim_emulators.core.vocabulary import GET_CONFIGURATION
+from apim_sandbox.insight.causes.facts import Failure, az, principal_name, prop, text_prop, when
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import scope_name
 from apim_sandbox.insight.trace import Seen, Trace
@@ -97,7 +99,12 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
         return Why(
             "not-yet-visible",
             f"the {side.name} role was assigned {round(age)} s ago and is not visible yet",
-            (Fact("assigned", f"{when(fresh.record.at)} by {fresh.event.by or 'unknown'}"),),
+            (
+                Fact(
+                    "assigned",
+                    f"{when(fresh.record.at)} by {_by(trace, fresh)}",
+                ),
+            ),
             mends=(
                 Mend(
                     "clock",
@@ -121,7 +128,7 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
             (
                 Fact(
                     "removed",
-                    f"{when(lost.record.at)}, {round(age)} s before, by {lost.event.by or 'unknown'}",
+                    f"{when(lost.record.at)}, {round(age)} s before, by {_by(trace, lost)}",
                 ),
             ),
             mends=(assign,),
@@ -271,13 +278,36 @@ def _fresh(trace: Trace, now: float, decision: Decision) -> Seen[ResourceChanged
         if now - seen.record.at > PROPAGATION or event.by in ("", "world"):
             continue
         same = text_prop(event.after, "principalId").lower() == decision.principal.lower()
-        if same and covers(_scope_of(event), decision.scope) and not _is_nearest(decision, event):
+        reaches = same and covers(_scope_of(event), decision.scope) and not _is_nearest(decision, event)
+        if reaches and _would_grant(trace, event, decision):
             return seen
     return None
 
 
 def _is_nearest(decision: Decision, event: ResourceChanged) -> bool:
     return decision.nearest is not None and decision.nearest.assignment_id.lower() == event.id.lower()
+
+
+def _would_grant(trace: Trace, event: ResourceChanged, decision: Decision) -> bool:
+    """Whether the assigned role contains the action; True when the role's definition is not known."""
+    wanted = role_guid(text_prop(event.after, "roleDefinitionId"))
+    for seen in trace.resources.values():
+        if seen.event.type != "roleDefinition" or role_guid(seen.event.id) != wanted:
+            continue
+        blocks = prop(seen.event.after, "permissions")
+        permissions = [
+            Permission(
+                *(
+                    tuple(str(one) for one in prop(block, name) or ())
+                    for name in ("actions", "notActions", "dataActions", "notDataActions")
+                )
+            )
+            for block in blocks or ()
+            if isinstance(block, Mapping)
+        ]
+        data = decision.action.lower() == GET_CONFIGURATION.lower()
+        return grants(permissions, decision.action, "dataAction" if data else "action") is None
+    return True
 
 
 def _lost(trace: Trace, decision: Decision) -> Seen[ResourceChanged] | None:
@@ -289,6 +319,10 @@ def _lost(trace: Trace, decision: Decision) -> Seen[ResourceChanged] | None:
             if same and covers(_scope_of(event), decision.scope):
                 return seen
     return None
+
+
+def _by(trace: Trace, seen: Seen[ResourceChanged]) -> str:
+    return principal_name(trace, seen.event.by) if seen.event.by else "unknown"
 
 
 def _scope_of(event: ResourceChanged) -> str:
@@ -320,7 +354,11 @@ def _other_half(event: ConfigurationAnswered, side: Side) -> tuple[str, ...]:
 
 def _no_identity(event: ConfigurationAnswered, side: Side, half: Half) -> Explanation:
     problem = half.problem or "the check could not be made"
-    name = "validator-no-identity" if "identity" in problem.lower() else f"{side.name}-not-evaluable"
+    name = (
+        "validator-no-identity" if "no system-assigned identity" in problem else f"{side.name}-not-evaluable"
+    )
+    if event.cause == "identity-sign-in":
+        name = "validator-identity-sign-in"
     enable = az(
         "apim update", name=event.service, resource_group="<resource-group>", enable_managed_identity="true"
     )

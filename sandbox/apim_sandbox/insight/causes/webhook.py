@@ -29,8 +29,14 @@ def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
         )
         mends = (Mend("cluster", "bring the webhook back, set failurePolicy: Fail, then recreate the pod"),)
         seen = "after node restarts, with webhooks older than 1.0 (Azure/azure-workload-identity#540)."
+    elif "no azure-workload-identity webhook" in reason:
+        cause, text = "webhook-not-installed", "the cluster has none"
+        mends = (Mend("cluster", "install azure-workload-identity, then recreate the pod"),)
+        seen = "on AKS it comes with --enable-workload-identity, elsewhere with its Helm chart."
     else:
-        cause, text = "label-missing", 'its label azure.workload.identity/use is not "true"'
+        absent = "no label" in reason or "lacks the label" in reason
+        cause = "label-missing" if absent else "label-value"
+        text = f"its label azure.workload.identity/use is {'missing' if absent else 'not exactly true'}"
         mends = (Mend("manifest", f"spec.template.metadata.labels: {LABEL}", where),)
         seen = (
             "the label stands on the ServiceAccount or on the Deployment itself; since webhook 1.0 only the "

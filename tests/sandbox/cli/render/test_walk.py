@@ -1,8 +1,10 @@
 """The Walk on paper."""
 
+from dataclasses import replace
+
 import pytest
 from tests.sandbox.cli.render import golden
-from tests.sandbox.insight.story import STORIES, healthy, subject_mismatch
+from tests.sandbox.insight.story import ADMITTED, STORIES, healthy, subject_mismatch
 
 from apim_emulators.core.events import ClockMoved
 from apim_emulators.core.journal import Record
@@ -69,13 +71,9 @@ def test_the_printer_begins_anew_with_a_new_pod() -> None:
     for record in story.records:
         printer.feed(record)
     printer.flush()
-    from dataclasses import replace
-
-    from tests.sandbox.insight.story import ADMITTED
-
     record = story.add("webhook", replace(ADMITTED, pod="apim-gateway-7c9f5d4b8-zzzzz"))
     lines = [*printer.feed(record), *printer.flush()]
-    assert "pod apim-gateway-7c9f5d4b8-zzzzz" in plain(lines)
+    assert "webhook apim-gateway-7c9f5d4b8-zzzzz: +4 env" in plain(lines)
 
 
 def test_the_printer_ignores_a_record_fed_twice_and_kinds_that_tell_nothing() -> None:
