@@ -1,0 +1,198 @@
+"""JSON as Go reads it into typed values, with Go's error texts (encoding/json).
+
+What the webhook tells about an undecodable pod or a malformed selector is such a text.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_LITERALS = ("true", "false", "null")
+_SPACE = " \t\r\n"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class GoJsonError(ValueError):
+    """The text that Go would return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """`string` or `bool`."""
+
+    go: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """`map[string]string`, or `[]string` with `many`."""
+
+    many: bool = False
+
+    @property
+    def go(self) -> str:
+        return "[]string" if self.many else "map[string]string"
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A Go struct of package v1 with the members that matter; others are not looked at."""
+
+    name: str
+    members: "Mapping[str, Shape]"
+
+    @property
+    def go(self) -> str:
+        return f"v1.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """A slice of structs."""
+
+    of: Struct
+
+    @property
+    def go(self) -> str:
+        return f"[]{self.of.go}"
+
+
+Shape = Scalar | Strings | Struct | Many
+STRING, BOOL = Scalar("string"), Scalar("bool")
+
+
+def check(value: Any, shape: Shape, owner: str = "", path: str = "") -> None:
+    """Raises `GoJsonError` where Go could not put `value` into `shape`; null fits everywhere."""
+    if value is None:
+        return
+    match shape:
+        case Scalar():
+            if not isinstance(value, str if shape.go == "string" else bool):
+                raise _mismatch(value, shape.go, owner, path)
+        case Strings():
+            if not isinstance(value, list if shape.many else dict):
+                raise _mismatch(value, shape.go, owner, path)
+            for one in value.values() if isinstance(value, dict) else value:
+                check(one, STRING, owner, path)
+        case Struct():
+            if not isinstance(value, dict):
+                raise _mismatch(value, shape.go, owner, path)
+            for name, member in shape.members.items():
+                check(value.get(name), member, shape.name, f"{path}.{name}" if path else name)
+        case Many():
+            if not isinstance(value, list):
+                raise _mismatch(value, shape.go, owner, path)
+            for one in value:
+                check(one, shape.of, owner, path)
+
+
+def loads(text: str) -> Any:
+    """Decode JSON. Raises `GoJsonError` with the scanner's text for what is no JSON."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        if not _SURROGATE.search(text):
+            return value
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        return json.loads(whole.decode("utf-16", "replace"))  # half a pair becomes U+FFFD, as in Go
+    except RecursionError:
+        raise GoJsonError("exceeded max depth") from None
+    except GoJsonError:
+        raise
+    except json.JSONDecodeError as error:
+        raise GoJsonError(_complaint(text, error)) from None
+    except ValueError:  # Python reads no integer of more than 4300 digits, and no Go type holds one
+        raise GoJsonError("json: cannot unmarshal number into Go value of type int64") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise GoJsonError(f"invalid character {_quoted(name[0])} looking for beginning of value")
+
+
+def _mismatch(value: Any, go_type: str, owner: str, path: str) -> GoJsonError:
+    if path:
+        return GoJsonError(
+            f"json: cannot unmarshal {kind_of(value)} into Go struct field {owner}.{path} of type {go_type}"
+        )
+    return GoJsonError(f"json: cannot unmarshal {kind_of(value)} into Go value of type {go_type}")
+
+
+def kind_of(value: Any) -> str:
+    """What Go calls a JSON value."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+    return "object" if isinstance(value, dict) else "null"
+
+
+def _complaint(text: str, error: json.JSONDecodeError) -> str:
+    """Go's words for the place where Python stopped."""
+    at = error.pos
+    if error.msg.startswith("Unterminated string"):
+        return "unexpected end of JSON input"
+    while at < len(text) and text[at] in _SPACE:
+        at += 1
+    if at >= len(text):
+        return "unexpected end of JSON input"
+    character = _quoted(text[at])
+    match error.msg:
+        case "Extra data":
+            return f"invalid character {character} after top-level value"
+        case "Expecting ',' delimiter":
+            inside = "array element" if _innermost(text[:at]) == "[" else "object key:value pair"
+            return f"invalid character {character} after {inside}"
+        case "Expecting ':' delimiter":
+            return f"invalid character {character} after object key"
+        case "Expecting value":
+            return _literal(text, at) or f"invalid character {character} looking for beginning of value"
+        case message if message.startswith("Expecting property name") or "trailing comma" in message:
+            return f"invalid character {character} looking for beginning of object key string"
+        case message if message.startswith("Invalid control character"):
+            return f"invalid character {character} in string literal"
+    return f"invalid character {character} in string escape code"
+
+
+def _literal(text: str, at: int) -> str | None:
+    """Go names the letter at which a literal stops being one."""
+    for literal in _LITERALS:
+        if text[at] == literal[0]:
+            for index, wanted in enumerate(literal[1:], 1):
+                if at + index >= len(text):
+                    return "unexpected end of JSON input"
+                if text[at + index] != wanted:
+                    found = _quoted(text[at + index])
+                    return f"invalid character {found} in literal {literal} (expecting {_quoted(wanted)})"
+    return None
+
+
+def _innermost(text: str) -> str:
+    """The bracket that is still open at the end of valid JSON's beginning."""
+    still_open: list[str] = []
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            in_string = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            still_open.append(character)
+        elif character in "]}" and still_open:
+            still_open.pop()
+    return still_open[-1] if still_open else ""
+
+
+def _quoted(character: str) -> str:
+    """Go's `quoteChar`."""
+    if character == "'":
+        return r"'\''"
+    if character == '"':
+        return "'\"'"
+    return f"'{character}'" if character.isprintable() else f"'\\x{ord(character):02x}'"
