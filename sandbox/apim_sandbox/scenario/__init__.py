@@ -1,0 +1,1 @@
+"""Failures by cause: one YAML file a scenario, run in virtual time, with its explanation checked."""

@@ -1,0 +1,200 @@
+"""What a step does: one function an action, in one table."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from apim_emulators.core.faults import FaultError, Planned, make_fault
+from apim_sandbox.client import SandboxError
+from apim_sandbox.cluster.protocol import ClusterError
+from apim_sandbox.documents import DocumentError
+from apim_sandbox.scenario.model import (
+    AddFault,
+    AssignRole,
+    CloudRequest,
+    CredentialChange,
+    ManifestEdit,
+    RemoveRole,
+    RotateKey,
+    SkewClock,
+    Step,
+)
+from apim_sandbox.scenario.stage import ActionError, Stage
+from apim_sandbox.world.resolve import UnknownNameError
+
+Action = Callable[[Stage, Any], Awaitable[None]]
+
+
+async def perform(stage: Stage, step: Step) -> None:
+    """Do what the step says. Raises `ActionError` where it can't be done."""
+    try:
+        await ACTIONS[step.action](stage, getattr(step, step.action))
+    except (SandboxError, ClusterError, FaultError, UnknownNameError, DocumentError) as error:
+        raise ActionError(f"{step.action} at {step.at:g} s: {error}") from None
+
+
+async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:
+    await stage.sandbox.apply([stage.loaded.manifest(edits, with_cause=stage.with_cause)])
+
+
+async def _delete(stage: Stage, _: bool) -> None:
+    await stage.sandbox.cluster.delete([stage.loaded.manifest(with_cause=stage.with_cause)])
+
+
+async def _delete_pod(stage: Stage, beginning: str) -> None:
+    pod = await stage.pod(beginning)
+    await stage.sandbox.cluster.delete_pod(pod.namespace, pod.name)
+
+
+async def _assign_role(stage: Stage, wanted: AssignRole) -> None:
+    scope, role, principal = (
+        stage.scope(wanted.scope),
+        stage.role(wanted.role),
+        stage.principal(wanted.principal),
+    )
+    name = stage.assignment_id(scope, role, principal.object_id)
+    properties = {
+        "roleDefinitionId": role,
+        "principalId": principal.object_id,
+        "principalType": principal.type,
+    }
+    path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    await stage.sandbox.arm("PUT", path, body={"properties": properties})
+
+
+async def _remove_role(stage: Stage, wanted: RemoveRole) -> None:
+    principal = stage.principal(wanted.principal)
+    root = stage.scope("subscription")
+    listed = await stage.sandbox.arm("GET", f"{root}/providers/Microsoft.Authorization/roleAssignments")
+    role = stage.role(wanted.role).lower() if wanted.role else None
+    found = [
+        item["id"]
+        for item in listed["value"]
+        if item["properties"]["principalId"] == principal.object_id
+        and role in (None, item["properties"]["roleDefinitionId"].lower())
+    ]
+    if not found:
+        raise ActionError(f"{wanted.principal} has no such role assignment")
+    for assignment in found:
+        await stage.sandbox.arm("DELETE", assignment)
+
+
+def _credential_body(wanted: CredentialChange) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if wanted.issuer is not None:
+        body["issuer"] = wanted.issuer
+    if wanted.subject is not None:
+        body["subject"] = wanted.subject
+    if wanted.audience is not None:
+        body["audiences"] = [wanted.audience]
+    return body
+
+
+def _credentials_path(stage: Stage, wanted: CredentialChange) -> str:
+    owner = stage.world.application(wanted.application)
+    return f"/v1.0/applications/{owner.object_id}/federatedIdentityCredentials"
+
+
+async def _add_credential(stage: Stage, wanted: CredentialChange) -> None:
+    body = {
+        "name": wanted.name,
+        "issuer": stage.world.clusters[0].issuer,
+        "audiences": ["api://AzureADTokenExchange"],
+        **_credential_body(wanted),
+    }
+    await stage.sandbox.graph("POST", _credentials_path(stage, wanted), body=body)
+
+
+async def _change_credential(stage: Stage, wanted: CredentialChange) -> None:
+    path = f"{_credentials_path(stage, wanted)}/{wanted.name}"
+    await stage.sandbox.graph("PATCH", path, body=_credential_body(wanted))
+
+
+async def _delete_credential(stage: Stage, wanted: CredentialChange) -> None:
+    await stage.sandbox.graph("DELETE", f"{_credentials_path(stage, wanted)}/{wanted.name}")
+
+
+async def _rotate_key(stage: Stage, wanted: RotateKey) -> None:
+    state = stage.issuer()
+    new = state.rotate(wanted.cluster, keep_old=wanted.keep_old)
+    if not wanted.publish:
+        state.drop_key(wanted.cluster, new.kid)
+
+
+async def _skew_clock(stage: Stage, wanted: SkewClock) -> None:
+    stage.skew(wanted.actor, wanted.seconds)
+
+
+async def _add_fault(stage: Stage, wanted: AddFault) -> None:
+    now = stage.sandbox.clock.now()
+    stage.sandbox.faults.add(
+        Planned(
+            wanted.id,
+            wanted.target,
+            make_fault(wanted.fault, **wanted.arguments),
+            wanted.first_call,
+            wanted.last_call,
+            now,
+            None if wanted.lasting is None else now + wanted.lasting,
+        )
+    )
+
+
+async def _remove_fault(stage: Stage, fault_id: str) -> None:
+    if not stage.sandbox.faults.remove(fault_id):
+        there = ", ".join(stage.sandbox.faults.planned) or "none"
+        raise ActionError(f'no fault has the id "{fault_id}"; there are {there}')
+
+
+async def _arm(stage: Stage, wanted: CloudRequest) -> None:
+    version = {"api_version": wanted.api_version} if wanted.api_version else {}
+    await _cloud(stage.sandbox.arm, stage, wanted, **version)
+
+
+async def _graph(stage: Stage, wanted: CloudRequest) -> None:
+    await _cloud(stage.sandbox.graph, stage, wanted)
+
+
+async def _cloud(
+    send: Callable[..., Awaitable[Any]], stage: Stage, wanted: CloudRequest, **arguments: Any
+) -> None:
+    try:
+        await send(wanted.method, stage.filled(wanted.path), body=_filled(stage, wanted.body), **arguments)
+    except SandboxError:
+        if not wanted.refused:
+            raise
+        return
+    if wanted.refused:
+        raise ActionError(f"{wanted.method} {wanted.path} should have been refused, and was not")
+
+
+def _filled(stage: Stage, value: Any) -> Any:
+    if isinstance(value, str):
+        return stage.filled(value)
+    if isinstance(value, dict):
+        return {key: _filled(stage, part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(stage, part) for part in value]
+    return value
+
+
+async def _call(stage: Stage, path: str) -> None:
+    await stage.call(path)
+
+
+ACTIONS: dict[str, Action] = {
+    "apply": _apply,
+    "delete": _delete,
+    "delete_pod": _delete_pod,
+    "assign_role": _assign_role,
+    "remove_role": _remove_role,
+    "add_credential": _add_credential,
+    "change_credential": _change_credential,
+    "delete_credential": _delete_credential,
+    "rotate_key": _rotate_key,
+    "skew_clock": _skew_clock,
+    "add_fault": _add_fault,
+    "remove_fault": _remove_fault,
+    "arm": _arm,
+    "graph": _graph,
+    "call": _call,
+}

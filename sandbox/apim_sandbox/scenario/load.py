@@ -1,0 +1,204 @@
+"""From scenario files to scenarios, with every mistake shown where it stands."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from apim_sandbox import documents
+from apim_sandbox.documents import Document, DocumentError, Place, nearest
+from apim_sandbox.examples import article_manifest
+from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
+from apim_sandbox.scenario.model import (
+    TRANSFORMS,
+    JournalCheck,
+    ManifestEdit,
+    Scenario,
+    WorldEdit,
+    event_fields,
+)
+from apim_sandbox.validation import together, validated
+from apim_sandbox.world.default import FILE as WORLD_FILE
+from apim_sandbox.world.default import default_text
+from apim_sandbox.world.load import from_document
+from apim_sandbox.world.model import World
+
+SUFFIXES = (".yaml", ".yml")
+NOT_SCENARIOS = ("causes.yaml",)  # the catalogue's own table
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A scenario with its file, and what its edits make of the default world and manifest."""
+
+    scenario: Scenario
+    document: Document
+
+    def world(self, *, with_cause: bool = True) -> World:
+        """The world to start from. Raises `DocumentError` at the edit that does not fit."""
+        value = _default_world()
+        for path, edit in self._world_edits(with_cause=with_cause):
+            try:
+                value = edit_world(value, (edit,))
+            except EditError as error:
+                raise self.document.error(path, error.message, error.fix) from None
+        try:
+            return from_document(Document(WORLD_FILE, value))
+        except DocumentError as error:
+            where = next(iter(self._world_edits(with_cause=with_cause)), ((), None))[0]
+            raise self.document.error(
+                where[:-1], f"the changed world is wrong: {error.message}", error.fix
+            ) from None
+
+    def manifest(self, extra: Iterable[ManifestEdit] = (), *, with_cause: bool = True) -> tuple[str, str]:
+        """`(path, text)` of the manifest to apply. Raises `DocumentError` at the edit that does not fit."""
+        path, text = article_manifest()
+        for place, edit in self._manifest_edits(with_cause=with_cause):
+            text = self._edited(text, edit, place)
+        for edit in extra:
+            text = self._edited(text, edit, ("timeline",))
+        return path, text
+
+    def _edited(self, text: str, edit: ManifestEdit, place: tuple[str | int, ...]) -> str:
+        try:
+            return edit_manifest(text, (edit,))
+        except EditError as error:
+            raise self.document.error(place, error.message, error.fix) from None
+
+    def _world_edits(self, *, with_cause: bool) -> Iterator[tuple[tuple[str | int, ...], WorldEdit]]:
+        for index, edit in enumerate(self.scenario.world):
+            yield ("world", index), edit
+        if with_cause:
+            for index, edit in enumerate(self.scenario.cause.world):
+                yield ("cause", "world", index), edit
+
+    def _manifest_edits(self, *, with_cause: bool) -> Iterator[tuple[tuple[str | int, ...], ManifestEdit]]:
+        for index, edit in enumerate(self.scenario.manifest):
+            yield ("manifest", index), edit
+        if with_cause:
+            for index, edit in enumerate(self.scenario.cause.manifest):
+                yield ("cause", "manifest", index), edit
+
+
+def load(path: Path) -> Loaded:
+    """The scenario of a file. Raises `DocumentError`."""
+    found = documents.read(path)
+    if len(found) != 1:
+        place = found[1].place() if found else Place(str(path))
+        raise DocumentError(place, f"holds {len(found)} documents, a scenario is one", "one file a scenario")
+    return from_file(found[0])
+
+
+def loads(text: str, file: str = "<scenario>") -> Loaded:
+    """The scenario of a YAML text. Raises `DocumentError`."""
+    return from_file(documents.parse_one(text, file))
+
+
+def from_file(document: Document) -> Loaded:
+    """The scenario of a parsed document. Raises `DocumentError` for the first problem, with the others."""
+    scenario = validated(Scenario, document, "the scenario")
+    problems = [*_impossible(scenario, document), *_uncheckable(scenario, document)]
+    if problems:
+        raise together(problems)
+    loaded = Loaded(scenario, document)
+    for with_cause in (True, False):
+        loaded.world(with_cause=with_cause)
+        loaded.manifest(with_cause=with_cause)
+    return loaded
+
+
+def load_all(paths: Iterable[Path]) -> list[Loaded]:
+    """The scenarios of files and folders, by id. Raises `DocumentError` for all mistakes together."""
+    found: dict[str, Loaded] = {}
+    problems: list[DocumentError] = []
+    for file in dict.fromkeys(file for path in paths for file in files_of(path)):
+        try:
+            one = load(file)
+        except DocumentError as error:
+            problems += error.problems
+            continue
+        first = found.setdefault(one.scenario.id, one)
+        if first is not one:
+            where = one.document.place("id")
+            problems.append(
+                DocumentError(
+                    where,
+                    f'a second scenario is called "{one.scenario.id}"',
+                    f"choose another id (the first is at {first.document.place('id')})",
+                )
+            )
+    if problems:
+        raise together(problems)
+    return [found[key] for key in sorted(found)]
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """The scenario files of a folder, or the file itself."""
+    if path.is_dir():
+        yield from sorted(
+            file for file in path.rglob("*") if file.suffix in SUFFIXES and file.name not in NOT_SCENARIOS
+        )
+    else:
+        yield path
+
+
+def _impossible(scenario: Scenario, document: Document) -> Iterator[DocumentError]:
+    """Time lines that can't be: beyond the end, or a run that never applies a manifest."""
+    end = scenario.ends()
+    for path in (("timeline",), ("cause", "timeline"), ("mend",)):
+        steps = {"timeline": scenario.timeline, "mend": scenario.mend}.get(path[0], scenario.cause.timeline)
+        for index, step in enumerate(steps):
+            if step.at > end:
+                yield document.error(
+                    (*path, index, "at"), f"is after the end of the run ({end:g} s)", "move until: on"
+                )
+    for index, one in enumerate(scenario.expect):
+        if one.at is not None and one.at > end:
+            yield document.error(
+                ("expect", index, "at"), f"is after the end of the run ({end:g} s)", "move until: on"
+            )
+    if scenario.needs is not None and not scenario.because:
+        yield document.error(("needs",), f"needs {scenario.needs}, and does not say why", "add because:")
+    if scenario.mend and not scenario.cause:
+        yield document.error(("mend",), "mends a scenario that has no cause", "remove mend:, or name a cause")
+
+
+def _uncheckable(scenario: Scenario, document: Document) -> Iterator[DocumentError]:
+    """Expectations that no journal could meet or fail."""
+    for index, one in enumerate(scenario.expect):
+        if one.journal is not None:
+            yield from _where(one.journal, document, ("expect", index, "journal", "where"))
+        if one.explanation is not None and not scenario.cause:
+            yield document.error(
+                ("expect", index, "explanation"),
+                "expects an explanation, but there is no cause",
+                "write healthy: true, or name a cause",
+            )
+
+
+def _where(check: JournalCheck, document: Document, path: tuple[str | int, ...]) -> Iterator[DocumentError]:
+    known = tuple(event_fields(check.kind))
+    for name, value in check.where.items():
+        first = name.partition(".")[0]
+        if first not in known:
+            meant = nearest(first, known)
+            yield DocumentError(
+                document.key_place(*path, name),
+                f'an event {check.kind} has no field "{first}"',
+                f'write "{meant}"' if meant else "it has " + ", ".join(known),
+            )
+        if isinstance(value, dict):
+            for verb in value:
+                if verb not in TRANSFORMS:
+                    meant = nearest(verb, TRANSFORMS)
+                    yield DocumentError(
+                        document.key_place(*path, name, verb),
+                        f'no comparison is called "{verb}"',
+                        f'write "{meant}"' if meant else "there are " + ", ".join(TRANSFORMS),
+                    )
+
+
+@cache
+def _default_world() -> Any:
+    return documents.parse_one(default_text(), WORLD_FILE).value

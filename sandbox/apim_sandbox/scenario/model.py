@@ -1,0 +1,412 @@
+"""A scenario: what is broken, what happens when, and what must be seen.
+
+The YAML file's keys are the camelCase forms of these names. What is under `cause` is the reason of
+the trouble and nothing else: taken away, the scenario's mended twin remains, which must be healthy.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from apim_emulators.core.events import EVENT_TYPES
+from apim_emulators.core.faults import REGISTRY
+from apim_emulators.core.vocabulary import Actor
+from apim_sandbox.documents import nearest
+from apim_sandbox.durations import DurationError, parse_duration
+
+TRANSFORMS = ("contains", "startsWith", "atLeast", "atMost", "not")
+MARGIN = 15.0  # seconds that a run goes on after its last step or check without `until`
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str):
+        return value
+    try:
+        return parse_duration(value)
+    except DurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _one_or_more(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else _tuple(value)
+
+
+def _known(noun: str, word: str, known: tuple[str, ...]) -> str:
+    if word not in known:
+        meant = nearest(word, known)
+        hint = f'did you mean "{meant}"?' if meant else "there are " + ", ".join(known)
+        raise ValueError(f'no {noun} is called "{word}"; {hint}')
+    return word
+
+
+def _actor(word: str) -> str:
+    return _known("actor", word, get_args(Actor))
+
+
+def _event_kind(word: str) -> str:
+    return _known("event kind", word, tuple(EVENT_TYPES))
+
+
+def _fault(word: str) -> str:
+    return _known("fault", word, tuple(REGISTRY))
+
+
+Seconds = Annotated[float, BeforeValidator(_duration, json_schema_input_type=float | str), Field(ge=0)]
+Skew = Annotated[float, BeforeValidator(_duration, json_schema_input_type=float | str)]
+ActorName = Annotated[str, AfterValidator(_actor)]
+EventKind = Annotated[str, AfterValidator(_event_kind)]
+FaultName = Annotated[str, AfterValidator(_fault)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+# --- changes
+
+
+class WorldEdit(_Model):
+    """One change of the default world: `set` a value, `add` an item to a list, or `remove` one.
+
+    A path is written `federatedIdentityCredentials/apim-gateway-federated-credential/issuer`: keys,
+    and for the items of a list their name, or `key=value`. It may begin anywhere in the world, as
+    long as only one place fits.
+    """
+
+    set: Text | None = None
+    add: Text | None = None
+    remove: Text | None = None
+    to: Any = None
+    """The new value of `set`, the new item of `add`."""
+
+    @model_validator(mode="after")
+    def _one_verb(self) -> "WorldEdit":
+        _exactly_one(self, ("set", "add", "remove"))
+        if self.remove is None and "to" not in self.model_fields_set:
+            raise ValueError("say what the value shall be with to:")
+        return self
+
+
+class ManifestEdit(_Model):
+    """One change of the manifest's text: `replace` a piece `with` another, `insert` lines `after`
+    the line that holds a text, or `removeLine` that holds one.
+
+    What is looked for must stand there once; `which` names another occurrence, counted from 1, 0 for all.
+    """
+
+    replace: Text | None = None
+    with_: str | None = Field(default=None, alias="with")
+    insert: Text | None = None
+    after: Text | None = None
+    remove_line: Text | None = None
+    which: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_verb(self) -> "ManifestEdit":
+        _exactly_one(self, ("replace", "insert", "remove_line"))
+        if (self.replace is None) != (self.with_ is None):
+            raise ValueError("replace: and with: belong together")
+        if (self.insert is None) != (self.after is None):
+            raise ValueError("insert: and after: belong together")
+        return self
+
+    @property
+    def sought(self) -> str:
+        """The text that must be found."""
+        return self.replace or self.after or self.remove_line or ""
+
+
+# --- actions
+
+
+class AssignRole(_Model):
+    """`az role assignment create`, names as in the world file."""
+
+    role: Text
+    principal: Text
+    scope: Text = "resourceGroup:contoso-rg"
+
+
+class RemoveRole(_Model):
+    """`az role assignment delete`: the assignments of a principal, of one role or of all."""
+
+    principal: Text
+    role: Text | None = None
+
+
+class CredentialChange(_Model):
+    """A federated credential, as `az ad app federated-credential create|update|delete` names it."""
+
+    application: Text = "apim-gateway"
+    name: Text = "apim-gateway-federated-credential"
+    issuer: str | None = None
+    subject: str | None = None
+    audience: str | None = None
+
+
+class RotateKey(_Model):
+    """The cluster's issuer signs with a new key. `keepOld`: JWKS goes on showing the one before."""
+
+    cluster: Text = "contoso"
+    keep_old: bool = True
+    publish: bool = True
+    """Whether JWKS shows the new key."""
+
+
+class SkewClock(_Model):
+    """One actor's clock, from now on. A negative duration is behind."""
+
+    actor: ActorName
+    ahead: Seconds | None = None
+    behind: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> "SkewClock":
+        _exactly_one(self, ("ahead", "behind"))
+        return self
+
+    @property
+    def seconds(self) -> float:
+        return self.ahead if self.ahead is not None else -(self.behind or 0.0)
+
+
+class AddFault(_Model):
+    """A component that fails by itself; `arguments` are the fault's own, `lasting` its time."""
+
+    id: Text = "fault"
+    target: ActorName
+    fault: FaultName
+    arguments: Mapping[str, str | int | float] = Field(default_factory=dict)
+    first_call: Annotated[int, Field(ge=1)] = 1
+    last_call: Annotated[int, Field(ge=1)] | None = None
+    lasting: Seconds | None = None
+
+
+class CloudRequest(_Model):
+    """A request to ARM or Graph as the operator. `{service}` and the like are filled in, see the docs."""
+
+    method: Literal["GET", "PUT", "POST", "PATCH", "DELETE"] = "GET"
+    path: Annotated[str, Field(pattern=r"^/")]
+    body: Any = None
+    api_version: str = ""
+    refused: bool = False
+    """The request is expected to be refused; without it a refusal ends the scenario."""
+
+
+class Step(_Model):
+    """One action at its time from the start."""
+
+    at: Seconds = 0.0
+    apply: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] | None = None
+    """Apply the scenario's manifest, with these changes besides."""
+    delete: bool | None = None
+    """Delete what the manifest names."""
+    delete_pod: Text | None = None
+    """The beginning of a pod's name; its Deployment makes another."""
+    assign_role: AssignRole | None = None
+    remove_role: RemoveRole | None = None
+    add_credential: CredentialChange | None = None
+    change_credential: CredentialChange | None = None
+    delete_credential: CredentialChange | None = None
+    rotate_key: RotateKey | None = None
+    skew_clock: SkewClock | None = None
+    add_fault: AddFault | None = None
+    remove_fault: Text | None = None
+    arm: CloudRequest | None = None
+    graph: CloudRequest | None = None
+    call: Annotated[str, Field(pattern=r"^/")] | None = None
+    """Call an API through the newest gateway; see `expect.call` to check its answer."""
+
+    @model_validator(mode="after")
+    def _one_action(self) -> "Step":
+        _exactly_one(self, tuple(name for name in type(self).model_fields if name != "at"))
+        return self
+
+    @property
+    def action(self) -> str:
+        """The name of the one field that is set."""
+        return next(name for name in type(self).model_fields if name != "at" and _is_set(self, name))
+
+
+# --- expectations
+
+
+class JournalCheck(_Model):
+    """Records of one kind with these fields; `where` names fields by dotted path.
+
+    A value is compared as it is, a missing field counts as null; instead of a value:
+    `{contains: …}`, `{startsWith: …}`, `{atLeast: …}`, `{atMost: …}`, `{not: …}`.
+    """
+
+    kind: EventKind
+    where: Mapping[str, Any] = Field(default_factory=dict)
+    count: Annotated[int, Field(ge=0)] | None = None
+    """Exactly so many; at least one without it."""
+
+
+class PodCheck(_Model):
+    """The newest pod. Only what is named is compared."""
+
+    phase: Literal["Pending", "Running", "Succeeded", "Failed", "Terminated"] | None = None
+    ready: bool | None = None
+    reason: str | None = None
+    """Contained in the pod's reason and message."""
+    restarts: int | None = None
+    exists: bool = True
+
+
+class CallCheck(_Model):
+    """A call of an API through the newest gateway, and its answer."""
+
+    path: Annotated[str, Field(pattern=r"^/")] = "/echo/hello"
+    status: int
+    body: str | None = None
+    """Contained in the answer's body."""
+
+
+class ClusterEventCheck(_Model):
+    """A Kubernetes event."""
+
+    reason: str
+    message: str = ""
+    """Contained in the event's message."""
+
+
+class ExplanationCheck(_Model):
+    """What `explain` says: the cause's stable name and how the headline begins."""
+
+    cause: Text
+    headline: Text
+    hop: Annotated[int, Field(ge=1, le=9)] | None = None
+    code: int | None = None
+    mended: bool = False
+    """Look at the last failure even when it has been mended since."""
+
+
+class Expectation(_Model):
+    """One thing that must be seen, at its time (by default when the run ends)."""
+
+    at: Seconds | None = None
+    gateway: Literal["starting", "ready", "serving-from-memory", "stopped", "none"] | None = None
+    """The state that the newest gateway last reported."""
+    pod: PodCheck | None = None
+    journal: JournalCheck | None = None
+    log: Text | None = None
+    """Contained in a line of the newest pod's log."""
+    event: ClusterEventCheck | None = None
+    call: CallCheck | None = None
+    explanation: ExplanationCheck | None = None
+    healthy: bool | None = None
+    """Whether the newest gateway is ready and `explain` has nothing to say."""
+
+    @model_validator(mode="after")
+    def _one_check(self) -> "Expectation":
+        _exactly_one(self, tuple(name for name in type(self).model_fields if name != "at"))
+        return self
+
+    @property
+    def check(self) -> str:
+        """The name of the one field that is set."""
+        return next(name for name in type(self).model_fields if name != "at" and _is_set(self, name))
+
+
+# --- the scenario
+
+
+class Cause(_Model):
+    """What is wrong: all of it, and nothing but it."""
+
+    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(_tuple)] = ()
+    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] = ()
+    timeline: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.world or self.manifest or self.timeline)
+
+
+class Tags(_Model):
+    """How scenarios are found: the hop of the walk that breaks, who is at fault, the code that is seen."""
+
+    hop: Annotated[int, Field(ge=1, le=9)]
+    actor: ActorName
+    code: str = ""
+
+
+class Scenario(_Model):
+    """One failure, or one thing that looks like one, from its cause to its explanation."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[/-][a-z0-9]+)*$")]
+    title: Text
+    story: Text
+    """What happened to somebody, in two or three sentences."""
+    source: Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
+    """Where it is told in public: an issue, a page."""
+    tags: Tags
+    needs: Literal["live", "kind"] | None = None
+    """Where alone it can run, when it can't in virtual time."""
+    because: str = ""
+    """Why it needs that."""
+    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(_tuple)] = ()
+    """Changes of the default world that are not the cause."""
+    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] = ()
+    """Changes of the article's manifest that are not the cause."""
+    cause: Cause = Cause()
+    """Empty for a decoy: what looks broken and is not."""
+    mend: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+    """Steps that heal it; without the cause they are left out as well."""
+    timeline: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+    """Steps that are neither. The manifest is applied at 0s unless a step here applies it."""
+    until: Seconds | None = None
+    """When the run ends; 15 s after the last step and check without it."""
+    expect: Annotated[tuple[Expectation, ...], BeforeValidator(_tuple), Field(min_length=1)]
+
+    @property
+    def folder(self) -> str:
+        """The part of the id before the slash."""
+        return self.id.rpartition("/")[0] or "."
+
+    def steps(self, *, with_cause: bool = True) -> tuple[Step, ...]:
+        """The time line in order; of steps at the same time, the cause's come first."""
+        own = [*self.cause.timeline, *self.mend] if with_cause else []
+        applies = any(step.apply is not None for step in (*self.timeline, *self.cause.timeline))
+        first = () if applies else (Step(at=0.0, apply=()),)
+        return tuple(sorted((*own, *first, *self.timeline), key=lambda step: step.at))
+
+    def ends(self) -> float:
+        """Seconds from the start to the end of the run."""
+        if self.until is not None:
+            return self.until
+        moments = [step.at for step in self.steps()]
+        moments += [one.at for one in self.expect if one.at is not None]
+        return max(moments, default=0.0) + MARGIN
+
+
+def event_fields(kind: str) -> Iterator[str]:
+    """The first-level fields of an event kind, `actor` besides."""
+    yield "actor"
+    yield from EVENT_TYPES[kind].__dataclass_fields__
+
+
+def _is_set(model: BaseModel, name: str) -> bool:
+    return getattr(model, name) is not None
+
+
+def _exactly_one(model: BaseModel, names: tuple[str, ...]) -> None:
+    given = [to_camel(name) for name in names if _is_set(model, name)]
+    if len(given) != 1:
+        listed = ", ".join(to_camel(name) for name in names)
+        raise ValueError(f"needs one of {listed}; it has {' and '.join(given) or 'none'}")
