@@ -233,7 +233,7 @@ def time(attempt: Attempt) -> Outcome:
 
 def dotnet_time(moment: float) -> str:
     """`2026-11-23T09:14:03.0000000Z`: .NET's round-trip format, seven digits of a second."""
-    return f"{utc(moment):%Y-%m-%dT%H:%M:%S.%f}0Z"
+    return f"{utc(moment).isoformat(timespec='microseconds')[:-6]}0Z"
 
 
 _UNFETCHED = {

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -218,7 +217,7 @@ async def add_member(session: Session) -> Response:
     """Put a principal or a group into a group, by reference."""
     session.require(GROUPS_WRITE)
     found = _group(session)
-    member = ObjectId(urlsplit((await session.body(ReferenceBody)).odata_id).path.rsplit("/", 1)[-1])
+    member = ObjectId((await session.body(ReferenceBody)).odata_id.rstrip("/").rpartition("/")[2])
     if _object(session, member) is None or member == found.object_id:
         raise GraphError("not-found", id=member)
     if member in found.members:
