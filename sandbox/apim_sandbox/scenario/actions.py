@@ -118,6 +118,7 @@ async def _rotate_key(stage: Stage, wanted: RotateKey) -> None:
     new = state.rotate(wanted.cluster, keep_old=wanted.keep_old)
     if not wanted.publish:
         state.drop_key(wanted.cluster, new.kid)
+    stage.announce_key(wanted.cluster, new.kid)
 
 
 async def _skew_clock(stage: Stage, wanted: SkewClock) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from apim_emulators.core.events import ClockMoved, GatewayChanged
+from apim_emulators.core.events import ClockMoved, GatewayChanged, ResourceChanged
 from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.journal import Record
 from apim_emulators.oidc.state import IssuerState
@@ -147,6 +147,18 @@ class Stage:
         """The issuer's own state, over the same store and keys."""
         around = self.sandbox.around
         return IssuerState(around.store("oidc"), around.keys, admin_token=around.secrets.admin)
+
+    def announce_key(self, cluster: str, kid: str) -> None:
+        """Tell the journal that the cluster signs with another key, and which keys its JWKS shows."""
+        state = self.issuer()
+        published = [key.kid for key in state.keys(cluster) if key.published]
+        after = {"issuer": state.cluster(cluster).issuer, "published": published}
+        self.sandbox.journal.add(
+            "oidc",
+            self.sandbox.clock.for_actor("oidc").now(),
+            ResourceChanged("signingKey", kid, cluster, "created", "cluster", after=after),
+            0.0,
+        )
 
     def skew(self, actor: str, seconds: float) -> None:
         clock = self.sandbox.clock

@@ -1,6 +1,6 @@
 """The assertion itself is not acceptable: form, time, key, signature, or its issuer can't be asked."""
 
-from apim_emulators.core.events import ClockMoved, DocumentServed, IssuerFetched, TokenAnswered
+from apim_emulators.core.events import ClockMoved, DocumentServed, IssuerFetched, ResourceChanged, TokenAnswered
 from apim_sandbox.insight.causes.facts import (
     Failure,
     application,
@@ -336,10 +336,13 @@ def _last_keys(failure: Failure, event: TokenAnswered) -> Seen[IssuerFetched] | 
 
 
 def _served_keys(failure: Failure, event: TokenAnswered) -> tuple[str, ...]:
-    """The kids that the issuer itself last showed to anybody, or signs with now."""
+    """The kids that the issuer itself last showed to anybody, or has published since."""
     issuer = presented(event).issuer
     for record in reversed(failure.trace.records):
         served = record.event
         if isinstance(served, DocumentServed) and served.document == "jwks" and served.issuer == issuer:
             return served.key_ids
+        if isinstance(served, ResourceChanged) and served.type == "signingKey":
+            if served.after.get("issuer") == issuer:
+                return tuple(served.after.get("published", ()))
     return ()
