@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_sandbox.documents import nearest
 
 if TYPE_CHECKING:
@@ -18,19 +19,8 @@ if TYPE_CHECKING:
 
 PrincipalType = Literal["ServicePrincipal", "Group", "User"]
 
-# Azure built-in roles by name (Microsoft's list of built-in roles).
-BUILT_IN_ROLES = {
-    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
-    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-    "User Access Administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
-    "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
-    "Managed Identity Contributor": "e40ec5ca-96e0-45a2-b4ff-59039f2c2b59",
-    "Managed Identity Operator": "f1a07417-d97a-45cb-824c-7a7467783830",
-    "API Management Service Contributor": "312a565d-c81f-4fd8-895a-4e21e48d571c",
-    "API Management Service Operator Role": "e022efe7-f5ba-4159-bbe4-b44f577e9b61",
-    "API Management Service Reader Role": "71522526-b88f-4d52-b57f-d31fc3546d0d",
-}
+# Azure's built-in roles by name: those that ARM has.
+BUILT_IN_ROLES = {role.role_name: role.id for role in BUILTIN_ROLES}
 
 
 class UnknownNameError(LookupError):
@@ -149,7 +139,7 @@ def role(subscription: "Subscription", name: str) -> str:
         if definition.name == name:
             return prefix + definition.id
     if name in BUILT_IN_ROLES:
-        return prefix + BUILT_IN_ROLES[name]
+        return BUILT_IN_ROLES[name]
     known = [one.name for one in subscription.role_definitions] + list(BUILT_IN_ROLES)
     raise UnknownNameError("role", name, known, "roleDefinitions")
 

@@ -17,6 +17,7 @@ from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
 from apim_sandbox.cluster.embedded.hints import hints
+from apim_sandbox.cluster.embedded.images import ImageCache
 from apim_sandbox.cluster.embedded.kubelet import PodWorker
 from apim_sandbox.cluster.embedded.manifest import Manifest, manifests
 from apim_sandbox.cluster.embedded.objects import (
@@ -55,6 +56,7 @@ class EmbeddedCluster:
         self._admission = Admission(context, settings.webhook)
         self._events = EventLog(context.clock)
         self._store = ObjectStore(context.ids)
+        self._images = ImageCache(set(settings.cached_images))
         self._workers: dict[tuple[str, str], PodWorker] = {}
         self._synced: dict[Key, Raw] = {}
         self._tasks: TaskGroup | None = None
@@ -364,6 +366,7 @@ class EmbeddedCluster:
             store=self._store,
             events=self._events,
             runtime=self._runtime,
+            images=self._images,
             node=self._settings.node.name,
             place_on_node=lambda: self._schedule(admitted),
             on_change=self._notify,

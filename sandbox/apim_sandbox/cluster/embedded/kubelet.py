@@ -11,6 +11,7 @@ from apim_emulators.core.events import PodChanged
 from apim_emulators.core.provenance import Behaviour
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
+from apim_sandbox.cluster.embedded.images import ImageCache
 from apim_sandbox.cluster.embedded.logs import LogBuffer
 from apim_sandbox.cluster.embedded.objects import Container, Pod
 from apim_sandbox.cluster.embedded.probes import ProbeLoop
@@ -61,6 +62,7 @@ class PodWorker:
         store: ObjectStore,
         events: EventLog,
         runtime: Runtime,
+        images: ImageCache,
         node: str,
         place_on_node: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
@@ -78,6 +80,7 @@ class PodWorker:
         self._store = store
         self._events = events
         self._runtime = runtime
+        self._images = images
         self._node = node
         self._place_on_node = place_on_node
         self._on_change = on_change
@@ -208,7 +211,7 @@ class PodWorker:
             mounts=self._volumes.mounts(container),
             ports=tuple(container.ports.values()),
         )
-        running = await self._start(start, state)
+        running = await self._start(container, start, state)
         self._running.append(running)
         self._pumped = 0
         started_at = self._context.clock.now()
@@ -244,18 +247,26 @@ class PodWorker:
                 self._show()
             await self._context.clock.sleep(CONFIG_RETRY)
 
-    async def _start(self, start: ContainerStart, state: _State) -> RunningContainer:
+    async def _start(self, container: Container, start: ContainerStart, state: _State) -> RunningContainer:
         delay = FIRST_BACKOFF
+        policy = container.pull_policy
         while True:
+            refusal = self._images.refusal(start.image, policy)
             try:
-                return await self._runtime.start(start)
+                if not refusal:
+                    running = await self._runtime.start(start)
+                    self._event("Normal", "Pulled", self._images.pulled(start.image, policy))
+                    return running
+                state.reason, state.message = "ErrImageNeverPull", refusal
+                self._event("Warning", "ErrImageNeverPull", refusal)
             except ImageError as error:
                 state.reason, state.message = "ErrImagePull", str(error)
                 self._event("Warning", "Failed", f'Failed to pull image "{start.image}": {error}')
-                self._show()
-            await self._context.clock.sleep(delay)
-            state.reason = "ImagePullBackOff"
             self._show()
+            await self._context.clock.sleep(delay)
+            if not refusal:
+                state.reason = "ImagePullBackOff"
+                self._show()
             delay = min(delay * 2, LONGEST_BACKOFF)
 
     async def _pump(self, running: RunningContainer) -> None:

@@ -13,8 +13,11 @@ from apim_sandbox.world.model import World
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """`accounts` exist from the start. `identities` maps service accounts that a federated credential
-    of the world names to client ids: `attach` makes such an account when no manifest has."""
+    """`accounts` exist from the start, `cached_images` are on the node.
+
+    `identities` maps service accounts that a federated credential of the world names to client ids:
+    `attach` makes such an account when no manifest has.
+    """
 
     name: str
     state_dir: Path
@@ -23,6 +26,7 @@ class ClusterSettings:
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
     node: NodeSize = field(default_factory=NodeSize)
     accounts: tuple[Raw, ...] = ()
+    cached_images: tuple[str, ...] = ()
     identities: Mapping[ServiceAccountName, str] = field(default_factory=dict)
     default_namespace: str = "default"
 
