@@ -155,7 +155,8 @@ class Sandbox:
         params = {"service_account": service_account or ""}
         with self._control.stream("GET", "/attach", params=params, timeout=None) as answer:
             check(answer)
-            yield msgspec.json.decode(next(answer.iter_lines()), type=Pod)
+            lines = answer.iter_lines()  # held: its end would end the pod
+            yield msgspec.json.decode(next(lines), type=Pod)
 
     # --- the cloud, through its public routes
 

@@ -5,8 +5,8 @@ script API and the pytest plugin read and steer through it. Bound elsewhere than
 demands a bearer token.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Annotated, Any
 
@@ -41,6 +41,7 @@ class Control:
     status: Callable[[], dict[str, Any]]
     gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
     default_service_account: str
+    pod_variables: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
 
 
@@ -253,7 +254,8 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
 
         async def stream() -> AsyncIterator[bytes]:
             async with control.cluster.attach(account) as attachment:
-                yield msgspec.json.encode(attachment) + b"\n"
+                environment = {**attachment.environment, **control.pod_variables}
+                yield msgspec.json.encode(replace(attachment, environment=environment)) + b"\n"
                 while True:
                     await anyio.sleep(5)
                     yield b"\n"  # a reader that has gone is noticed at the next write

@@ -201,6 +201,7 @@ async def _running(
                     status.show,
                     status.gateways,
                     default_service_account(world),
+                    pod_environment,
                 )
             )
 

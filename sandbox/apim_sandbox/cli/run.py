@@ -78,9 +78,10 @@ def ephemeral_sandbox() -> Iterator[Sandbox]:
 
     with tempfile.TemporaryDirectory(prefix="apim-sandbox-") as directory:
         options = UpOptions(state_dir=Path(directory), edge_port=0, proxy_port=0, control_port=0)
-        instance = start_detached(options)
+        instance, process = start_detached(options)
         try:
             with Sandbox.connect(Path(directory)) as sandbox:
                 yield sandbox
         finally:
             stop_instance(options.state, instance)
+            process.wait()

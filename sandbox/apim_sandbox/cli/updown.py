@@ -55,7 +55,7 @@ class UpOptions:
 def start(options: UpOptions, *, detach: bool) -> int:
     """Run a sandbox here until it is stopped, or in the background until `down`."""
     if detach:
-        instance = start_detached(options)
+        instance, _ = start_detached(options)
         Terminal().print(_where(instance))
         return 0
     from apim_sandbox.server import ServerOptions, run_server
@@ -95,7 +95,7 @@ async def _stop_on_signal(stop: anyio.Event) -> None:
             return
 
 
-def start_detached(options: UpOptions) -> Instance:
+def start_detached(options: UpOptions) -> tuple[Instance, "subprocess.Popen[bytes]"]:
     """A sandbox in a process of its own, once it answers. Raises `InstanceError` with its words."""
     state = options.state
     state.create()
@@ -114,7 +114,7 @@ def start_detached(options: UpOptions) -> Instance:
     instance = anyio.run(_wait_until_up, state, process, backend="asyncio")
     if instance is None:
         raise InstanceError(f"the sandbox did not start: {_last_words(log)}", f"the whole of it: cat {log}")
-    return instance
+    return instance, process
 
 
 async def _wait_until_up(state: StateDir, process: subprocess.Popen[bytes]) -> Instance | None:
