@@ -19,7 +19,7 @@ CHECK_ORDER = Behaviour(
     "assumed",
     "The order of the checks: type, algorithm, key as observed; credentials before the issuer is fetched as "
     "observed (Azure/azure-workload-identity#616); the rest is ours.",
-    "entra.md 3.5",
+    "public reports; AADSTS5002727, 5002738 and 700027 met in turn by one author",
     f"{_TESTS}/test_order.py::test_of_two_causes_the_earlier_in_the_table_answers",
 )
 TOKEN_CLAIMS = Behaviour(

@@ -1,6 +1,6 @@
 """Every error of the sign-in endpoints: one table, rendered in one place.
 
-The envelope is Entra's of since late 2023 (entra.md 3.1): single spaces before Trace ID, Correlation
+The envelope is Entra's of since late 2023: single spaces before Trace ID, Correlation
 ID and Timestamp. `error_uri` is sent only where it was seen, since it exists only for codes that
 Microsoft's look-up page knows.
 """

@@ -1,4 +1,4 @@
-"""Every error of Microsoft Graph: one table, rendered in one place (entra.md 4.1)."""
+"""Every error of Microsoft Graph: one table, rendered in one place."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What Graph demands of a federated identity credential (entra.md 4.1). Pure; raises `GraphError`."""
+"""What Graph demands of a federated identity credential (its API reference). Pure; raises `GraphError`."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """Fetching an external issuer's keys: discovery, then the JWKS, over https only and within limits.
 
-How long Entra keeps keys and when it asks again is not public: settings (entra.md 4.4). Only the
+How long Entra keeps keys and when it asks again is not public: settings. Only the
 first 100 keys are kept (Microsoft's page on federated credentials), and one without `use: sig` was
 seen to be ignored. Only issuers that a credential of the application names are ever asked.
 """

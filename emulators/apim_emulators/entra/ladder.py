@@ -1,6 +1,6 @@
 """The verdict on a token request: checks in Entra's order, as a table. Pure.
 
-The order is entra.md 3.5: observed where one author met 5002727, 5002738 and 700027 in turn, and
+The order is observed where one author met 5002727, 5002738 and 700027 in turn, and
 where an unreachable issuer without a credential still got the no-match answer; assumed in the rest.
 The first cause decides the answer. The later checks are made all the same, as far as they can be,
 so that one reads at once what would fail next.

@@ -1,4 +1,4 @@
-"""Discovery: OpenID configuration (v1 and v2), key sets, instance discovery (entra.md 1.3, 2.4). Pure.
+"""Discovery: OpenID configuration (v1 and v2), key sets, instance discovery. Pure.
 
 Endpoints are on the host by which the client knows us; issuers always have Microsoft's names, which
 all clients accept beside their own authority.

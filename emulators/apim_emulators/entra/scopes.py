@@ -1,4 +1,4 @@
-"""What a client asks a token for, and the token's `aud` that follows (entra.md 2.3). Pure."""
+"""What a client asks a token for, and the token's `aud` that follows. Pure."""
 
 import re
 from dataclasses import dataclass

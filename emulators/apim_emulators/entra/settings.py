@@ -19,7 +19,7 @@ class Settings:
 
     `no_match`: how an assertion that no credential matches is refused: with a code for the part that
     differs, or with the one code 70021 as 401 (2023) or 400 (2022).
-    `skew`: tolerance for the assertion's times; `max_lifetime`: 25 hours, entra.md 3.2 (70023).
+    `skew`: tolerance for the assertion's times; `max_lifetime`: 25 hours, as AADSTS70023 says.
     `jwks_cache`: how long an issuer's keys are kept; `refetch_floor`: an unknown `kid` makes Entra ask
     again when its keys are older than this.
     `propagation`: by kind, how long a write through Graph stays unseen by the token endpoint;

@@ -1,6 +1,6 @@
 """Access tokens: claims in the v1 and v2 shapes, lifetimes, and the answer that carries them.
 
-Shapes follow public samples of app-only tokens (entra.md 2.1): `iat` equals `nbf` and lies five
+Shapes follow public samples of app-only tokens: `iat` equals `nbf` and lies five
 minutes back; v1 has `appid`, `appidacr`, `idp` and `idtyp`, v2 `azp` and `azpacr`; `oid` and `sub`
 are the service principal. `roles` is absent where none is granted.
 """

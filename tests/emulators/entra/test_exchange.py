@@ -254,3 +254,16 @@ async def test_after_a_key_rotation_new_tokens_have_the_new_key_and_both_are_pub
     keys = (await entra.http.get("/common/discovery/v2.0/keys")).json()["keys"]
     assert [key["kid"] for key in keys] == [old, new]
     assert self_signed(client_key(entra).private, "x") == self_signed(client_key(entra).private, "x")
+
+
+async def test_nothing_is_issued_on_what_could_not_be_checked(
+    entra: Entra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ladder without a failure but with a rung left open refuses."""
+    from apim_emulators.entra import exchange
+    from apim_emulators.entra.attempt import not_evaluable
+
+    open_ladder = (*exchange.FIRST_STAGE["federated-assertion"], lambda _: not_evaluable("something"))
+    monkeypatch.setattr(exchange, "FIRST_STAGE", {"federated-assertion": open_ladder})
+    answer = await entra.ask()
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [9002313])
