@@ -1,0 +1,160 @@
+"""Calls through the gateway."""
+
+from collections.abc import AsyncIterator
+
+import anyio
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from tests.sandbox.gateway.conftest import Scene
+from tests.sandbox.gateway.fakes import ECHO_API
+
+from apim_emulators.core.events import RequestServed
+
+pytestmark = pytest.mark.anyio
+
+NOT_FOUND = '{ "statusCode": 404, "message": "Resource not found" }'
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    body = (await request.body()).decode()
+    answer = JSONResponse(
+        {"method": request.method, "url": str(request.url), "headers": dict(request.headers), "body": body},
+        201,
+        headers={"x-own": "1", "connection": "x-secret-hop", "x-secret-hop": "1"},
+    )
+    await answer(scope, receive, send)
+
+
+async def ready(scene: Scene) -> httpx.AsyncClient:
+    scene.hosts["echo.sandbox.test"] = echo
+    scene.start()
+    await anyio.sleep(1)
+    return scene.client()
+
+
+def served(scene: Scene) -> list[tuple[str, str, int, str]]:
+    return [
+        (event.method, event.path, event.status, event.api)
+        for event in scene.events(RequestServed)
+        if isinstance(event, RequestServed)
+    ]
+
+
+async def test_a_request_is_forwarded_with_its_rest_query_and_body(scene: Scene) -> None:
+    """Hop-by-hop headers end at the gateway, both ways; Host is the back end's."""
+    client = await ready(scene)
+    answer = await client.post(
+        "/echo/a%2Fb?x=1&y=%20", content=b"body", headers={"x-mine": "2", "connection": "x-hop", "x-hop": "3"}
+    )
+    assert answer.status_code == 201
+    assert answer.headers["x-own"] == "1"
+    assert "x-secret-hop" not in answer.headers
+    sent = answer.json()
+    assert sent["headers"]["host"] == "echo.sandbox.test"
+    assert sent["headers"]["x-mine"] == "2"
+    assert "x-hop" not in sent["headers"]
+    assert (sent["method"], sent["body"]) == ("POST", "body")
+    assert sent["url"] == "https://echo.sandbox.test/api/a%2Fb?x=1&y=%20"
+    assert served(scene) == [("POST", "/echo/a%2Fb", 201, "echo-api")]
+
+
+async def test_a_path_of_no_api_is_not_found(scene: Scene) -> None:
+    """Azure's body, spelled as Azure spells it."""
+    client = await ready(scene)
+    answer = await client.get("/nothing")
+    assert (answer.status_code, answer.text) == (404, NOT_FOUND)
+    assert served(scene) == [("GET", "/nothing", 404, "")]
+
+
+async def test_nothing_is_served_before_the_first_configuration(scene: Scene) -> None:
+    """503, as the status path says."""
+    scene.api.trouble = lambda _: JSONResponse({}, 403)
+    client = await ready(scene)
+    assert (await client.get("/echo/x")).status_code == 503
+
+
+async def test_a_back_end_that_is_away_is_a_500(scene: Scene) -> None:
+    """The caller sees no detail, the log does."""
+    client = await ready(scene)
+    del scene.hosts["echo.sandbox.test"]
+    answer = await client.get("/echo/x")
+    assert (answer.status_code, answer.text) == (
+        500,
+        '{ "statusCode": 500, "message": "Internal server error" }',
+    )
+    assert "Name or service not known" in scene.sink.lines[-1]
+
+
+async def test_a_back_end_that_takes_longer_than_300_seconds_is_a_500(scene: Scene) -> None:
+    """forward-request's documented time-out."""
+    client = await ready(scene)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.sleep(301)
+        await Response("late")(scope, receive, send)
+
+    scene.hosts["echo.sandbox.test"] = slow
+    answer = await client.get("/echo/x", timeout=None)
+    assert answer.status_code == 500
+
+
+async def test_an_answer_streams_through(scene: Scene) -> None:
+    """The first part is here while the back end still works on the second."""
+    client = await ready(scene)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"first"
+        await anyio.sleep(30)
+        yield b"second"
+
+    scene.hosts["echo.sandbox.test"] = StreamingResponse(parts())
+    start = anyio.current_time()
+    arrived = []
+    async with client.stream("GET", "/echo/x", timeout=None) as answer:
+        async for chunk in answer.aiter_raw():
+            arrived.append((chunk, anyio.current_time() - start))
+    assert arrived == [(b"first", 0.0), (b"second", 30.0)]
+
+
+async def test_an_api_without_a_service_url_is_a_500(scene: Scene) -> None:
+    """There is nowhere to send the request."""
+    scene.api.entities["apis/echo-api"]["serviceUrl"] = None
+    client = await ready(scene)
+    assert (await client.get("/echo/x")).status_code == 500
+
+
+async def test_a_subscription_key_is_required_where_the_api_says_so(scene: Scene) -> None:
+    """Header before query; a key for another API opens nothing; a suspended subscription neither."""
+    scene.api.entities["apis/echo-api"] = {**ECHO_API, "subscriptionRequired": True}
+    scene.api.entities |= {
+        "subscriptions/all": {
+            "primaryKey": "fake-1",
+            "secondaryKey": "fake-2",
+            "scope": "/service/contoso/apis",
+        },
+        "subscriptions/echo": {"primaryKey": "fake-3", "scope": "/service/contoso/apis/echo-api"},
+        "subscriptions/other": {"primaryKey": "fake-4", "scope": "/service/contoso/apis/other"},
+        "subscriptions/old": {"primaryKey": "fake-5", "scope": "/service/contoso/apis", "state": "suspended"},
+    }
+    client = await ready(scene)
+    statuses = {
+        key: (await client.get("/echo/x", headers={"Ocp-Apim-Subscription-Key": key})).status_code
+        for key in ("fake-1", "fake-2", "fake-3", "fake-4", "fake-5", "")
+    }
+    assert statuses == {"fake-1": 201, "fake-2": 201, "fake-3": 201, "fake-4": 401, "fake-5": 401, "": 401}
+    assert (await client.get("/echo/x?subscription-key=fake-3")).status_code == 201
+    refused = await client.get("/echo/x")
+    assert refused.json()["message"].startswith("Access denied due to missing subscription key.")
+    assert refused.headers["www-authenticate"] == 'AzureApiManagementKey realm="http://gateway.test"'
+
+
+async def test_an_entity_that_does_not_fit_is_said_and_left_out(scene: Scene) -> None:
+    """One bad API does not take the others away."""
+    scene.api.entities["apis/bad"] = {"name": "bad", "path": 7}
+    client = await ready(scene)
+    assert (await client.get("/echo/x")).status_code == 201
+    assert any("[ConfigurationEntityIgnored], message: apis/bad: " in line for line in scene.sink.lines)
