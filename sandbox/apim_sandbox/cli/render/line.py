@@ -89,7 +89,7 @@ def milliseconds(seconds: float | None) -> str:
     """`11 ms`, `1.2 s`, or nothing when not measured."""
     if seconds is None:
         return ""
-    if seconds < 0.0005:
+    if seconds < 0.001:
         return "<1 ms"
     if seconds < 1:
         return f"{round(seconds * 1000)} ms"

@@ -1,6 +1,12 @@
 """The assertion itself is not acceptable: form, time, key, signature, or its issuer can't be asked."""
 
-from apim_emulators.core.events import ClockMoved, DocumentServed, IssuerFetched, ResourceChanged, TokenAnswered
+from apim_emulators.core.events import (
+    ClockMoved,
+    DocumentServed,
+    IssuerFetched,
+    ResourceChanged,
+    TokenAnswered,
+)
 from apim_sandbox.insight.causes.facts import (
     Failure,
     application,
@@ -342,7 +348,7 @@ def _served_keys(failure: Failure, event: TokenAnswered) -> tuple[str, ...]:
         served = record.event
         if isinstance(served, DocumentServed) and served.document == "jwks" and served.issuer == issuer:
             return served.key_ids
-        if isinstance(served, ResourceChanged) and served.type == "signingKey":
-            if served.after.get("issuer") == issuer:
-                return tuple(served.after.get("published", ()))
+        signs = isinstance(served, ResourceChanged) and served.type == "signingKey"
+        if signs and served.after.get("issuer") == issuer:
+            return tuple(served.after.get("published", ()))
     return ()

@@ -37,11 +37,11 @@ def subject(failure: Failure, event: TokenAnswered) -> Explanation:
         part = _part(pair)
         if part:
             facts.append(Fact("differs in", part))
-        facts += credential_change(failure, event, "subject")
-        mends = [
-            *_manifest_subject(failure, pair),
-            update_credential(failure.trace, event, credential, subject=pair.presented),
-        ]
+        changed = credential_change(failure, event, "subject")
+        facts += changed
+        update = update_credential(failure.trace, event, credential, subject=pair.presented)
+        edits = _manifest_subject(failure, pair)
+        mends = [update, *edits] if changed else [*edits, update]  # first the side that was touched last
     return Explanation(
         cause=cause,
         hop=5,
