@@ -139,3 +139,12 @@ def test_live_does_what_virtual_does() -> None:
     with ephemeral_sandbox() as sandbox:
         live = essence(live_records(sandbox))
     assert live == essence(virtual_records(10.5))
+
+
+@pytest.mark.clients
+def test_three_processes_do_what_one_does() -> None:
+    """Emulators in processes of their own share identities, RBAC, clock and journal over HTTP alone."""
+    with ephemeral_sandbox(separate=True) as sandbox:
+        assert sandbox.status()["separate"]
+        separate = essence(live_records(sandbox))
+    assert separate == essence(virtual_records(10.5))

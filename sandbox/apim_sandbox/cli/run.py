@@ -72,12 +72,17 @@ def _sandbox(state_dir: Path | None) -> Iterator[Sandbox]:
 
 
 @contextlib.contextmanager
-def ephemeral_sandbox() -> Iterator[Sandbox]:
-    """A sandbox in a directory of its own, on free ports, gone afterwards."""
+def ephemeral_sandbox(*, separate: bool = False) -> Iterator[Sandbox]:
+    """A sandbox in a directory of its own, on free ports, gone afterwards.
+
+    `separate` runs the emulators as processes of their own.
+    """
     from apim_sandbox.cli.updown import UpOptions, start_detached, stop_instance
 
     with tempfile.TemporaryDirectory(prefix="apim-sandbox-") as directory:
-        options = UpOptions(state_dir=Path(directory), edge_port=0, proxy_port=0, control_port=0)
+        options = UpOptions(
+            state_dir=Path(directory), edge_port=0, proxy_port=0, control_port=0, separate=separate
+        )
         instance, process = start_detached(options)
         try:
             with Sandbox.connect(Path(directory)) as sandbox:
