@@ -137,7 +137,7 @@ def _keys(trace: Trace, record: Record) -> set[str]:
                 {f"pod {event.namespace} {_workload(event.pod)}"} if event.ready or _failed(record) else set()
             )
         case GatewayLogged():
-            return set()
+            return {f"asked {event.namespace}"} if event.level == "Error" else set()
     return set()
 
 

@@ -36,6 +36,7 @@ from tests.sandbox.insight.story import (
 )
 
 from apim_emulators.core.events import (
+    ArmAnswered,
     ClockMoved,
     ConfigurationAsked,
     CredentialSeen,
@@ -110,6 +111,32 @@ def test_a_failure_that_has_been_mended_is_told_only_when_asked_for() -> None:
     assert explain(story.records) is None
     assert explained(story, "last").cause == "reader-not-assigned"
     assert explained(story, "request-3").cause == "reader-not-assigned"
+
+
+def test_an_error_in_the_log_is_over_when_the_gateway_has_its_configuration() -> None:
+    story = Story().started().exchanged()
+    story.add("gateway", GatewayLogged(NAMESPACE, POD, "Error", "Odd", "something", "[Error] Odd"))
+    assert explained(story).cause == "gateway-error"
+    assert explain(story.configured().records) is None
+
+
+@pytest.mark.parametrize("target", [None, "last"])
+def test_what_somebody_else_was_refused_is_not_the_last_failure(target: str | None) -> None:
+    story = healthy()
+    refused = ArmAnswered("DELETE", GROUP, 403, "x", "somebody", "corr-9", error="AuthorizationFailed")
+    record = story.add("arm", refused)
+    assert explain(story.records, target) is None
+    assert explained(story, "corr-9").cause == "arm-refused"
+    assert explained(story, str(record.sequence)).cause == "arm-refused"
+
+
+def test_arm_says_which_action_was_not_granted() -> None:
+    story = healthy()
+    near = Considered("a", "Reader", GROUP, "x", "role-lacks-action")
+    decision = Decision(False, "Microsoft.Authorization/roleAssignments/delete", GROUP, "x", nearest=near)
+    story.add("arm", ArmAnswered("DELETE", GROUP, 403, "x", "somebody", "corr-9", decision=decision))
+    found = explained(story, "corr-9")
+    assert (found.cause, found.facts[-1].value) == ("arm-not-authorized", f'"Reader" at {GROUP}')
 
 
 # --- federated credentials

@@ -348,7 +348,10 @@ def _served_keys(failure: Failure, event: TokenAnswered) -> tuple[str, ...]:
         served = record.event
         if isinstance(served, DocumentServed) and served.document == "jwks" and served.issuer == issuer:
             return served.key_ids
-        signs = isinstance(served, ResourceChanged) and served.type == "signingKey"
-        if signs and served.after.get("issuer") == issuer:
+        if (
+            isinstance(served, ResourceChanged)
+            and served.type == "signingKey"
+            and served.after.get("issuer") == issuer
+        ):
             return tuple(served.after.get("published", ()))
     return ()
