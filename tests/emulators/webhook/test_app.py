@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.emulators.webhook.lab import Bench, open_bench
+
 pytestmark = pytest.mark.anyio
 
 WEBHOOK = "https://azure-wi-webhook-webhook-service.azure-workload-identity-system.svc"
@@ -23,7 +25,7 @@ def pod(**annotations: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"])
-async def test_the_answer_has_the_reviews_version_and_uid(bench: Any, version: str) -> None:
+async def test_the_answer_has_the_reviews_version_and_uid(bench: Bench, version: str) -> None:
     answer = await bench.review(pod(), version=version)
 
     patch = answer["response"].pop("patch")
@@ -45,7 +47,7 @@ async def test_the_answer_has_the_reviews_version_and_uid(bench: Any, version: s
     ]
 
 
-async def test_a_pod_that_has_everything_gets_no_patch(bench: Any) -> None:
+async def test_a_pod_that_has_everything_gets_no_patch(bench: Bench) -> None:
     mutated = (await bench.admit(pod())).pod
     again = await bench.admit(mutated)
     assert again.response == {"uid": "review-uid", "allowed": True, "status": {"metadata": {}, "code": 200}}
@@ -84,7 +86,7 @@ async def test_a_pod_that_has_everything_gets_no_patch(bench: Any) -> None:
     ],
 )  # fmt: skip
 async def test_what_cannot_be_read_is_told_in_the_responses_status(
-    bench: Any, body: bytes, content_type: str | None, code: int, message: str
+    bench: Bench, body: bytes, content_type: str | None, code: int, message: str
 ) -> None:
     answer = await bench.post(body, content_type)
     assert answer.status_code == 200
@@ -92,7 +94,7 @@ async def test_what_cannot_be_read_is_told_in_the_responses_status(
     assert answer.json() == {"response": {"uid": "", "allowed": False, "status": status}}
 
 
-async def test_a_body_just_below_the_limit_is_read(bench: Any) -> None:
+async def test_a_body_just_below_the_limit_is_read(bench: Bench) -> None:
     answer = await bench.post(b'{"request":{}}'.ljust(7340031))
     assert answer.json()["response"]["status"]["message"] == "there is no content to decode"
 
@@ -106,12 +108,12 @@ async def test_a_body_just_below_the_limit_is_read(bench: Any) -> None:
     ],
     ids=range(9),
 )  # fmt: skip
-async def test_no_body_makes_the_webhook_fail(bench: Any, body: bytes) -> None:
+async def test_no_body_makes_the_webhook_fail(bench: Bench, body: bytes) -> None:
     answer = await bench.post(body)
     assert (answer.status_code, answer.json()["response"]["allowed"]) == (200, False)
 
 
-async def test_a_missing_account_is_denied_with_the_api_servers_words(bench: Any) -> None:
+async def test_a_missing_account_is_denied_with_the_api_servers_words(bench: Bench) -> None:
     bench.api.delete_object("contoso", "serviceaccounts", "ns1", "sa")
     assert await bench.review(pod()) == {
         "kind": "AdmissionReview",
@@ -124,14 +126,14 @@ async def test_a_missing_account_is_denied_with_the_api_servers_words(bench: Any
     }
 
 
-async def test_the_requests_namespace_decides_which_account_is_read(bench: Any) -> None:
+async def test_the_requests_namespace_decides_which_account_is_read(bench: Bench) -> None:
     outcome = await bench.admit(pod(), namespace="elsewhere")
     assert outcome.message == 'serviceaccounts "sa" not found'
 
 
 @pytest.mark.parametrize(("version", "kind"), [("v1.32.0", "initContainers"), ("v1.31.9", "containers")])
 async def test_the_api_servers_version_decides_where_the_proxy_goes(
-    open_bench: Any, version: str, kind: str
+    open_bench: Bench, version: str, kind: str
 ) -> None:
     async with open_bench(version=version) as bench:
         bench.account()
@@ -139,7 +141,7 @@ async def test_the_api_servers_version_decides_where_the_proxy_goes(
     assert outcome.pod["spec"][kind][0]["name"] == "azwi-proxy"
 
 
-async def test_a_webhook_that_may_not_read_accounts_denies(open_bench: Any) -> None:
+async def test_a_webhook_that_may_not_read_accounts_denies(open_bench: Bench) -> None:
     async with open_bench() as bench:
         bench.account()
         bench.api.admin_token = "another"
@@ -147,13 +149,13 @@ async def test_a_webhook_that_may_not_read_accounts_denies(open_bench: Any) -> N
     assert (outcome.allowed, outcome.code, outcome.message) == (False, 400, "Unauthorized")
 
 
-async def test_it_is_healthy_and_ready(bench: Any) -> None:
+async def test_it_is_healthy_and_ready(bench: Bench) -> None:
     for path in ("/healthz", "/readyz"):
         answer: httpx.Response = await bench.http.get(WEBHOOK + path)
         assert (answer.status_code, answer.text) == (200, "ok")
 
 
-async def test_metrics_have_the_documented_names_and_labels(bench: Any) -> None:
+async def test_metrics_have_the_documented_names_and_labels(bench: Bench) -> None:
     await bench.admit(pod())
     await bench.admit({"kind": "Pod"}, namespace='a"b')
     await bench.post(b"")

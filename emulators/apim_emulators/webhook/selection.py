@@ -1,0 +1,101 @@
+"""What the API server decides about admission by itself (pure): the webhook never looks at the label.
+
+The MutatingWebhookConfiguration says which pods it is asked about and what happens when it can't be
+asked; the texts are those that a client of the API server sees.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from apim_emulators.core.provenance import Behaviour
+from apim_emulators.webhook.model import USE_LABEL
+
+CONFIGURATION_NAME = "azure-wi-webhook-mutating-webhook-configuration"
+WEBHOOK_NAME = "mutation.azure-workload-identity.io"
+
+SELECTION = Behaviour(
+    "webhook.selection", "documented",
+    'Only pods that carry azure.workload.identity/use: "true" themselves, exactly so, reach the webhook.',
+    "Azure/azure-workload-identity chart, MutatingWebhookConfiguration; Kubernetes label selectors",
+    "tests/emulators/webhook/test_selection.py::test_the_label_must_be_exactly_true_and_on_the_pod",
+)  # fmt: skip
+
+Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One of a selector's `matchExpressions`."""
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        match self.operator:
+            case "In":
+                return labels.get(self.key) in self.values
+            case "NotIn":
+                return labels.get(self.key) not in self.values
+            case "Exists":
+                return self.key in labels
+            case "DoesNotExist":
+                return self.key not in labels
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """All requirements must hold; an empty selector selects everything."""
+
+    match_labels: Mapping[str, str] = field(default_factory=dict)
+    match_expressions: tuple[Requirement, ...] = ()
+
+    def unmet(self, labels: Mapping[str, str]) -> str:
+        """The first requirement that does not hold, for people; empty when all do."""
+        for key, wanted in self.match_labels.items():
+            if labels.get(key) != wanted:
+                return f'{key}: "{wanted}"'
+        for one in self.match_expressions:
+            if not one.holds(labels):
+                return (
+                    f"{one.key} {one.operator} {list(one.values)}"
+                    if one.values
+                    else f"{one.key} {one.operator}"
+                )
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The webhook's entry. `timeout` in seconds: what the API server takes where none is set."""
+
+    object_selector: LabelSelector = LabelSelector({USE_LABEL: "true"})
+    namespace_selector: LabelSelector = LabelSelector()
+    failure_policy: Literal["Fail", "Ignore"] = "Fail"
+    timeout: int = 10
+    namespace: str = "azure-workload-identity-system"
+
+    def why_not(self, pod: Mapping[str, Any], namespace_labels: Mapping[str, str]) -> str:
+        """Why the webhook is not asked about `pod`; empty when it is. The service account has no say."""
+        labels = (pod.get("metadata") or {}).get("labels") or {}
+        unmet = self.object_selector.unmet(labels)
+        if unmet:
+            return f"the pod's labels do not meet the webhook's objectSelector: {unmet}"
+        unmet = self.namespace_selector.unmet(namespace_labels)
+        return f"the namespace's labels do not meet the webhook's namespaceSelector: {unmet}" if unmet else ""
+
+    def call_failed(self, cause: str) -> str:
+        """What the client sees when the webhook can't be called; empty: the pod is admitted unmutated."""
+        if self.failure_policy == "Ignore":
+            return ""
+        return (
+            f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": failed to call webhook: '
+            f'Post "https://azure-wi-webhook-webhook-service.{self.namespace}.svc:443/mutate-v1-pod'
+            f'?timeout={self.timeout}s": {cause}'
+        )
+
+
+def denied(message: str) -> str:
+    """What the client sees when the webhook denies."""
+    return f'admission webhook "{WEBHOOK_NAME}" denied the request: {message}'
