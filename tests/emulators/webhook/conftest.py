@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests.emulators.webhook.lab import Bench, open_bench
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.emulators.webhook.lab import Bench, open_bench
 
 pytestmark = pytest.mark.anyio
@@ -132,16 +131,14 @@ async def test_the_requests_namespace_decides_which_account_is_read(bench: Bench
 
 
 @pytest.mark.parametrize(("version", "kind"), [("v1.32.0", "initContainers"), ("v1.31.9", "containers")])
-async def test_the_api_servers_version_decides_where_the_proxy_goes(
-    open_bench: Bench, version: str, kind: str
-) -> None:
+async def test_the_api_servers_version_decides_where_the_proxy_goes(version: str, kind: str) -> None:
     async with open_bench(version=version) as bench:
         bench.account()
         outcome = await bench.admit(pod(inject_proxy_sidecar="true"))
     assert outcome.pod["spec"][kind][0]["name"] == "azwi-proxy"
 
 
-async def test_a_webhook_that_may_not_read_accounts_denies(open_bench: Bench) -> None:
+async def test_a_webhook_that_may_not_read_accounts_denies() -> None:
     async with open_bench() as bench:
         bench.account()
         bench.api.admin_token = "another"
