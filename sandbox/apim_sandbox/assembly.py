@@ -24,7 +24,7 @@ from apim_emulators.core.vocabulary import Actor
 from apim_sandbox.hosts import ByAddress, HostTable
 from apim_sandbox.instance import Secrets
 from apim_sandbox.world import seed
-from apim_sandbox.world.model import World
+from apim_sandbox.world.model import Cluster, World
 from apim_sandbox.world.resolve import tenant
 
 EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
@@ -102,7 +102,7 @@ class Assembly:
         for cluster in self.world.clusters[:1]:
             chosen = cluster.webhook
             environment = {
-                "AZURE_TENANT_ID": tenant(self.world, chosen.tenant).id,
+                "AZURE_TENANT_ID": webhook_tenant(self.world, cluster),
                 "AZURE_ENVIRONMENT": chosen.environment,
             }
             settings = configure(
@@ -222,6 +222,11 @@ def by_address(world: World) -> ByAddress | None:
     issuer = urlsplit(world.clusters[0].issuer)
     host = f"{services[0].lower()}.{names.CONFIGURATION_DOMAIN}"
     return ByAddress(host, issuer.hostname or "", issuer.path.rstrip("/"))
+
+
+def webhook_tenant(world: World, cluster: Cluster) -> str:
+    """The tenant id that the cluster's webhook puts into AZURE_TENANT_ID."""
+    return tenant(world, cluster.webhook.tenant).id
 
 
 def _whole(seconds: float | None) -> int:

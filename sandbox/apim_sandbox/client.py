@@ -156,7 +156,10 @@ class Sandbox:
         with self._control.stream("GET", "/attach", params=params, timeout=None) as answer:
             check(answer)
             lines = answer.iter_lines()  # held: its end would end the pod
-            yield msgspec.json.decode(next(lines), type=Pod)
+            first = next(lines)
+            if "detail" in (refusal := msgspec.json.decode(first)):
+                raise SandboxError(refusal["detail"])
+            yield msgspec.json.decode(first, type=Pod)
 
     # --- the cloud, through its public routes
 

@@ -23,7 +23,7 @@ from apim_emulators.core.faults import FaultError, Faults, Planned, make_fault
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import MemoryJournal, decode, encode
 from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
-from apim_sandbox.cluster.protocol import Cluster
+from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.documents import DocumentError
 
 NDJSON = "application/x-ndjson"
@@ -114,6 +114,10 @@ def _guard(app: FastAPI, control: Control) -> None:
 
     @app.exception_handler(DocumentError)
     async def bad_document(_: Request, error: DocumentError) -> Response:
+        return JSONResponse({"detail": str(error)}, 422)
+
+    @app.exception_handler(ClusterError)
+    async def refused(_: Request, error: ClusterError) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
     async def bad_value(_: Request, error: Exception) -> Response:
@@ -245,20 +249,23 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
     async def attach(service_account: Annotated[str, Query()] = "") -> StreamingResponse:
         """Be a pod of a service account for as long as this answer is being read.
 
-        The first line is `{"environment": {...}, "directory": ...}`; the token file is renewed until
-        the reader goes away.
+        The first line is `{"environment": {...}, "directory": ...}`, or `{"detail": ...}` if refused;
+        the token file is renewed until the reader goes away.
         """
         import anyio
 
         account = ServiceAccountName.parse(service_account or control.default_service_account)
 
         async def stream() -> AsyncIterator[bytes]:
-            async with control.cluster.attach(account) as attachment:
-                environment = {**attachment.environment, **control.pod_variables}
-                yield msgspec.json.encode(replace(attachment, environment=environment)) + b"\n"
-                while True:
-                    await anyio.sleep(5)
-                    yield b"\n"  # a reader that has gone is noticed at the next write
+            try:
+                async with control.cluster.attach(account) as attachment:
+                    environment = {**attachment.environment, **control.pod_variables}
+                    yield msgspec.json.encode(replace(attachment, environment=environment)) + b"\n"
+                    while True:
+                        await anyio.sleep(5)
+                        yield b"\n"  # a reader that has gone is noticed at the next write
+            except ClusterError as error:
+                yield msgspec.json.encode({"detail": str(error)}) + b"\n"
 
         return StreamingResponse(stream(), media_type=NDJSON)
 

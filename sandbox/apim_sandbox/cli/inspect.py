@@ -1,5 +1,6 @@
 """The commands that look: `status`, `get`, `logs`, `journal`, `explain`; and the clock."""
 
+import re
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,8 @@ from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox, SandboxError
 from apim_sandbox.durations import parse_duration, show_duration
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def show_status(state_dir: Path | None, *, as_json: bool) -> int:
@@ -64,12 +67,13 @@ def show_list(what: str, state_dir: Path | None, *, as_json: bool) -> int:
 
 
 def show_logs(pod: str, state_dir: Path | None, *, follow: bool) -> int:
-    """A pod's log, unchanged."""
+    """A pod's log; its colours only on a terminal."""
+    plain = not Terminal().color
     with Sandbox.connect(state_dir) as sandbox:
         namespace, name = find_pod(sandbox.pods(), pod)
         with closing(sandbox.logs(namespace, name, follow=follow)) as lines:
             for text in lines:
-                print(text, flush=True)
+                print(_COLOUR.sub("", text) if plain else text, flush=True)
     return 0
 
 
@@ -107,11 +111,18 @@ def show_journal(state_dir: Path | None, *, follow: bool, as_json: bool, since: 
 def show_explanation(target: str | None, state_dir: Path | None, *, as_json: bool) -> int:
     """Why the last failure, a pod, a request or a code is as it is."""
     from apim_sandbox.cli.render.explanation import code_lines, explanation_lines
-    from apim_sandbox.insight.codes import explain_code
+    from apim_sandbox.insight.codes import explain_code, explain_text
     from apim_sandbox.insight.explain import explain
 
     if target is not None and (known := explain_code(target)) is not None:
         _json(msgspec.to_builtins(known)) if as_json else Terminal().print(code_lines(known))
+        return 0
+    if target is not None and " " in target:  # a pasted line of a log
+        codes = explain_text(target)
+        if as_json:
+            _json(msgspec.to_builtins(codes))
+        else:
+            Terminal().print([one for code in codes for one in (*code_lines(code), line())] or [_unknown()])
         return 0
     with Sandbox.connect(state_dir) as sandbox:
         records = sandbox.journal()
@@ -125,6 +136,12 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
     else:
         Terminal().print(explanation_lines(explanation))
     return BROKEN
+
+
+def _unknown() -> Line:
+    return line(
+        "Nothing in this text is known here.   What there is:  ", ("apim-sandbox explain --help", "command")
+    )
 
 
 def _nothing(message: str) -> list[Line]:

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from apim_emulators.core.journal import Record
 from apim_sandbox.cli.problems import BROKEN
-from apim_sandbox.cli.render.line import Line, line
+from apim_sandbox.cli.render.line import Line, line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.render.walk import WalkPrinter
 from apim_sandbox.client import Sandbox
@@ -82,9 +83,13 @@ def _until(
             return
 
 
-def _results(results: list[dict[str, object]]) -> list[Line]:
+def _results(results: list[dict[str, Any]]) -> list[Line]:
     lines = []
     for result in results:
         note = "" if result["acted_on"] else "   kept, not acted on by the embedded cluster"
         lines.append(line(f"{str(result['object']).lower()} {result['result']}{note}"))
+        for hint in result["hints"]:
+            lines += paragraph(f"hint: {hint['place']}: {hint['message']}", indent=2, hanging=6, style="info")
+            if hint["fix"]:
+                lines += paragraph(f"fix:  {hint['fix']}", indent=2, hanging=6)
     return lines

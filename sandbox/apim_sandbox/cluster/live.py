@@ -23,7 +23,8 @@ async def live_cluster(
     `directory` holds the pods' volumes; `environment` is added to every pod's own.
     """
     settings = cluster_settings(world, around, directory)
-    cluster = EmbeddedCluster(around.context("cluster"), settings, ProcessRuntime(environment))
+    runtime = ProcessRuntime(environment)
+    cluster = EmbeddedCluster(around.context("cluster"), settings, runtime, around.store("cluster"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(cluster.run)
         yield cluster

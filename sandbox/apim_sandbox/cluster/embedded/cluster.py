@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ObjectApplied
+from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_sandbox.cluster.embedded import deployments
 from apim_sandbox.cluster.embedded.admission import USE_LABEL, Admission, AdmissionError
@@ -48,14 +49,16 @@ UNSCHEDULABLE_RETRY = 5.0
 class EmbeddedCluster:
     """Meets `cluster.protocol.Cluster`. Nothing runs until `run` does."""
 
-    def __init__(self, context: Context, settings: ClusterSettings, runtime: Runtime) -> None:
+    def __init__(
+        self, context: Context, settings: ClusterSettings, runtime: Runtime, store: MemoryStore | None = None
+    ) -> None:
         self._context = context
         self._settings = settings
         self._runtime = runtime
         self._api = KubernetesApi(context.http, settings.kubernetes_url, settings.admin_token)
         self._admission = Admission(context, settings.webhook)
         self._events = EventLog(context.clock)
-        self._store = ObjectStore(context.ids)
+        self._store = ObjectStore(context.ids, store)
         self._images = ImageCache(set(settings.cached_images))
         self._workers: dict[tuple[str, str], PodWorker] = {}
         self._synced: dict[Key, Raw] = {}
