@@ -184,7 +184,7 @@ async def _running(
         tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)
         pod_environment = pod_variables(authority, proxy_url, control_url)
         cluster = await stack.enter_async_context(
-            live_cluster(world, around, state.path / "pods", pod_environment)
+            live_cluster(world, around, state.path, pod_environment)
         )
         status = Status(world, clock, journal, options)
 
