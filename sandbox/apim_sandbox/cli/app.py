@@ -17,6 +17,10 @@ app = typer.Typer(
 )
 clock = typer.Typer(help="The sandbox's clock.", no_args_is_help=True)
 app.add_typer(clock, name="clock")
+kind = typer.Typer(help="The same flow on a real cluster, made with kind.", no_args_is_help=True)
+app.add_typer(kind, name="kind")
+scenario = typer.Typer(help="Failures by cause, in virtual time.", no_args_is_help=True)
+app.add_typer(scenario, name="scenario")
 
 StateDirOption = Annotated[
     Path | None,
@@ -221,6 +225,74 @@ def clock_advance(
     raise typer.Exit(advance_clock(duration, state_dir))
 
 
+ScenarioArguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Files, folders, ids, or hop:8, actor:oidc, code:403; the whole catalogue without any.",
+        metavar="[WHICH]...",
+    ),
+]
+
+
+@scenario.command("run")
+def scenario_run(
+    which: ScenarioArguments = None,
+    seed: Annotated[int, typer.Option(help="Another order of what happens at the same time.")] = 0,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    as_json: JsonOption = False,
+    walk: Annotated[bool, typer.Option("--walk", help="Show each walk and its explanation.")] = False,
+    twins: Annotated[
+        bool, typer.Option("--twins", help="Run each without its cause as well: then it must be healthy.")
+    ] = False,
+) -> None:
+    """Run scenarios and compare what happens with what they expect.
+
+    Example: apim-sandbox scenario run rbac --walk
+    """
+    from apim_sandbox.scenario.command import run_scenarios
+
+    raise typer.Exit(
+        run_scenarios(which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins)
+    )
+
+
+@scenario.command("list")
+def scenario_list(which: ScenarioArguments = None) -> None:
+    """List scenarios: what is wrong in each.
+
+    Example: apim-sandbox scenario list hop:5
+    """
+    from apim_sandbox.scenario.command import list_scenarios
+
+    raise typer.Exit(list_scenarios(which or []))
+
+
+@scenario.command("show")
+def scenario_show(
+    name: Annotated[str, typer.Argument(help="An id, a folder, a tag, or a file.")],
+) -> None:
+    """Tell a scenario's story and where it comes from.
+
+    Example: apim-sandbox scenario show entra/subject-mismatch
+    """
+    from apim_sandbox.scenario.command import show_scenario
+
+    raise typer.Exit(show_scenario(name))
+
+
+@scenario.command("new")
+def scenario_new(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+) -> None:
+    """Write a scenario to begin with.
+
+    Example: apim-sandbox scenario new my-failure.yaml
+    """
+    from apim_sandbox.scenario.command import new_scenario
+
+    raise typer.Exit(new_scenario(path))
+
+
 @app.command(hidden=True)
 def serve(
     emulators: Annotated[list[str], typer.Argument(help="Which of oidc, webhook, entra, arm, apim.")],
@@ -281,3 +353,90 @@ def control(
         await run_control(options)
 
     run_live(main)
+
+
+NameOption = Annotated[str, typer.Option("--name", help="The cluster's name.")]
+KindDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir", help="Where kind sandboxes keep their state.", envvar="APIM_SANDBOX_KIND_STATE_DIR"
+    ),
+]
+
+
+@kind.command("up")
+def kind_up(
+    name: NameOption = "apim-sandbox",
+    node_image: Annotated[
+        str | None,
+        typer.Option(help="The node's image; kind's own without it.", envvar="APIM_SANDBOX_NODE_IMAGE"),
+    ] = None,
+    webhook: Annotated[
+        str, typer.Option(help="upstream, upstream-previous or emulated.", metavar="VARIANT")
+    ] = "upstream",
+    keep: Annotated[bool, typer.Option("--keep", help="After a failure keep what was made.")] = False,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--filename", "-f", help="Manifests, - for standard input; the article's without it."),
+    ] = None,
+    world: Annotated[Path | None, typer.Option(help="A world file; the article's world without it.")] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="The sandbox's image; built when needed without it.", envvar="APIM_SANDBOX_IMAGE"),
+    ] = None,
+    state_dir: KindDirOption = None,
+) -> None:
+    """Bring up cluster, emulators, webhook and gateway; a second time, only what is missing.
+
+    Example: apim-sandbox kind up --name demo
+    """
+    from apim_sandbox.cli.kind import up
+    from apim_sandbox.cluster.kind.layout import Layout
+    from apim_sandbox.cluster.kind.up import UpOptions
+    from apim_sandbox.cluster.kind.webhook import variant
+
+    layout = Layout.of(name, state_dir)
+    raise typer.Exit(up(UpOptions(layout, node_image, variant(webhook), keep, world, image), files or []))
+
+
+@kind.command("status")
+def kind_status(name: NameOption = "apim-sandbox", state_dir: KindDirOption = None) -> None:
+    """Say what of it is there and how it is.
+
+    Example: apim-sandbox kind status
+    """
+    from apim_sandbox.cli.kind import status
+    from apim_sandbox.cluster.kind.layout import Layout
+
+    raise typer.Exit(status(Layout.of(name, state_dir)))
+
+
+@kind.command("logs")
+def kind_logs(
+    part: Annotated[
+        str, typer.Argument(help="oidc, entra, apim, control, webhook or node; the first four without it.")
+    ] = "",
+    name: NameOption = "apim-sandbox",
+    tail: Annotated[int, typer.Option(help="How many lines of each.", min=1)] = 50,
+    state_dir: KindDirOption = None,
+) -> None:
+    """Print what the containers beside the cluster say; `apim-sandbox logs` prints the gateway's.
+
+    Example: apim-sandbox kind logs entra
+    """
+    from apim_sandbox.cli.kind import logs
+    from apim_sandbox.cluster.kind.layout import Layout
+
+    raise typer.Exit(logs(Layout.of(name, state_dir), part, tail))
+
+
+@kind.command("down")
+def kind_down(name: NameOption = "apim-sandbox", state_dir: KindDirOption = None) -> None:
+    """Remove cluster, containers, network and files that `kind up` made, and nothing else.
+
+    Example: apim-sandbox kind down --name demo
+    """
+    from apim_sandbox.cli.kind import down
+    from apim_sandbox.cluster.kind.layout import Layout
+
+    raise typer.Exit(down(Layout.of(name, state_dir)))

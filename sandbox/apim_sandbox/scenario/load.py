@@ -46,10 +46,19 @@ class Loaded:
         try:
             return from_document(Document(WORLD_FILE, value))
         except DocumentError as error:
-            where = next(iter(self._world_edits(with_cause=with_cause)), ((), None))[0]
-            raise self.document.error(
-                where[:-1], f"the changed world is wrong: {error.message}", error.fix
-            ) from None
+            place = self._first_wrong_edit(with_cause=with_cause)
+            raise self.document.error(place, f"makes the world wrong: {error.message}", error.fix) from None
+
+    def _first_wrong_edit(self, *, with_cause: bool) -> tuple[str | int, ...]:
+        """The edit after which the world is none any more."""
+        value = _default_world()
+        for path, edit in self._world_edits(with_cause=with_cause):
+            value = edit_world(value, (edit,))
+            try:
+                from_document(Document(WORLD_FILE, value))
+            except DocumentError:
+                return path
+        return ("world",)
 
     def manifest(self, extra: Iterable[ManifestEdit] = (), *, with_cause: bool = True) -> tuple[str, str]:
         """`(path, text)` of the manifest to apply. Raises `DocumentError` at the edit that does not fit."""

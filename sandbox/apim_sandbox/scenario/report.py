@@ -1,0 +1,180 @@
+"""Results as lines for people, as JUnit XML for CI, and as JSON lines for programs."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+import msgspec
+
+from apim_sandbox.cli.render.line import EMPTY, Line, line, paragraph
+from apim_sandbox.cli.render.tables import table
+from apim_sandbox.scenario.checks import Verdict
+from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.model import Scenario
+from apim_sandbox.scenario.runner import Result
+
+BAR = 20
+
+
+def summary(results: Sequence[Result]) -> list[Line]:
+    """A line a folder, then what failed, then the count; the counts come last."""
+    lines: list[Line] = []
+    folders = Counter(result.scenario.folder for result in results)
+    width = max((len(name) for name in folders), default=0) + 1
+    for folder in sorted(folders):
+        mine = [result for result in results if result.scenario.folder == folder]
+        passed = sum(result.passed for result in mine)
+        took = sum(result.took for result in mine)
+        full = BAR * passed // len(mine)
+        bar = "█" * full + "░" * (BAR - full)
+        counted = f"{passed:>3} of {len(mine):<3}"
+        lines.append(
+            line(
+                f"  {folder + '/':<{width}}  {counted}  ",
+                (bar, "ok" if passed == len(mine) else "failed"),
+                f"  {took:.1f} s",
+            )
+        )
+    for result in results:
+        if not result.passed:
+            lines += [EMPTY, *failure(result)]
+    skipped = [result for result in results if result.skipped]
+    for result in skipped:
+        lines.append(line(("skipped ", "info"), f"{result.scenario.id}   {result.skipped}"))
+    lines += [EMPTY, _total(results)]
+    return lines
+
+
+def failure(result: Result) -> list[Line]:
+    """What a scenario expected, what it got, and what to type next."""
+    scenario = result.scenario
+    lines = [line(("FAILED ", "failed"), (scenario.id, "strong"), f"   {scenario.title}")]
+    if result.problem:
+        lines += paragraph(result.problem, indent=2)
+    for verdict in result.failures:
+        lines += _verdict(verdict)
+    if result.explanation is not None:
+        lines.append(line("  explain   ", result.explanation.headline))
+    lines.append(line("  Next:     ", (f"apim-sandbox scenario run {scenario.id} --walk", "command")))
+    return lines
+
+
+def _verdict(verdict: Verdict) -> list[Line]:
+    at = f"at {verdict.at:g} s"
+    return [
+        line(f"  {verdict.what}, {at}" + (f"   {verdict.place}" if verdict.place else "")),
+        *paragraph(f"expected  {verdict.expected}", indent=4, hanging=10),
+        *paragraph(f"got       {verdict.got}", indent=4, hanging=10),
+    ]
+
+
+def _total(results: Sequence[Result]) -> Line:
+    failed = sum(not result.passed for result in results)
+    skipped = sum(bool(result.skipped) for result in results)
+    took = sum(result.took for result in results)
+    parts = [f"{len(results) - failed - skipped} passed"]
+    if failed:
+        parts.append(f"{failed} failed")
+    if skipped:
+        parts.append(f"{skipped} skipped")
+    return line(
+        (f"{', '.join(parts)} of {len(results)} scenarios", "failed" if failed else "ok"), f" ({took:.1f} s)."
+    )
+
+
+def listing(scenarios: Iterable[Loaded]) -> list[Line]:
+    """One row a scenario."""
+    rows = [
+        (one.scenario.id, str(one.scenario.tags.hop), one.scenario.tags.code, one.scenario.title)
+        for one in scenarios
+    ]
+    return table(("scenario", "hop", "code", "what is wrong"), rows)
+
+
+def told(loaded: Loaded) -> list[Line]:
+    """One scenario as its reader wants it: the story first, then the file's own words."""
+    scenario = loaded.scenario
+    tags = scenario.tags
+    lines = [
+        line((scenario.id, "strong"), f"   {scenario.title}"),
+        *paragraph(scenario.story, indent=2),
+        EMPTY,
+        line(f"  hop {tags.hop}, {tags.actor}" + (f", {tags.code}" if tags.code else "")),
+        *paragraph("source: " + "; ".join(scenario.source), indent=2),
+        line(f"  file    {loaded.document.file}"),
+    ]
+    for one in scenario.expect:
+        if one.explanation is not None:
+            lines += paragraph(f"explain {one.explanation.headline}…", indent=2)
+    if scenario.needs:
+        lines += paragraph(f"needs {scenario.needs}: {scenario.because}", indent=2)
+    lines.append(line("Next:  ", (f"apim-sandbox scenario run {scenario.id} --walk", "command")))
+    return lines
+
+
+def junit(results: Sequence[Result]) -> bytes:
+    """One test suite a folder, one test case a scenario."""
+    root = Element("testsuites", name="apim-sandbox scenarios")
+    for folder in sorted({result.scenario.folder for result in results}):
+        mine = [result for result in results if result.scenario.folder == folder]
+        suite = SubElement(
+            root,
+            "testsuite",
+            name=folder,
+            tests=str(len(mine)),
+            failures=str(sum(not result.passed for result in mine)),
+            errors="0",
+            skipped=str(sum(bool(result.skipped) for result in mine)),
+            time=f"{sum(result.took for result in mine):.3f}",
+        )
+        for result in mine:
+            _case(suite, result)
+    indent(root)
+    text: str = tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
+
+
+def _case(suite: Element, result: Result) -> None:
+    scenario = result.scenario
+    case = SubElement(
+        suite,
+        "testcase",
+        classname=f"scenario.{scenario.folder}",
+        name=scenario.id.rpartition("/")[2],
+        time=f"{result.took:.3f}",
+    )
+    if result.skipped:
+        SubElement(case, "skipped", message=result.skipped)
+    elif not result.passed:
+        first = result.problem or f"{result.failures[0].what}: expected {result.failures[0].expected}"
+        broken = SubElement(case, "failure", message=_printable(first))
+        broken.text = _printable("".join(one.plain + "\n" for one in failure(result)))
+
+
+def json_line(result: Result) -> bytes:
+    """A result as one line of JSON."""
+    return msgspec.json.encode(_plain(result)) + b"\n"
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    scenario: Scenario = result.scenario
+    return {
+        "id": scenario.id,
+        "title": scenario.title,
+        "outcome": "skipped" if result.skipped else "passed" if result.passed else "failed",
+        "seed": result.seed,
+        "tags": {"hop": scenario.tags.hop, "actor": scenario.tags.actor, "code": scenario.tags.code},
+        "problem": result.problem or result.skipped,
+        "expectations": msgspec.to_builtins(result.verdicts),
+        "explanation": None
+        if result.explanation is None
+        else {"cause": result.explanation.cause, "headline": result.explanation.headline},
+        "records": len(result.records),
+        "seconds": round(result.took, 3),
+    }
+
+
+def _printable(text: str) -> str:
+    """Without the characters that XML 1.0 has no way to write."""
+    return "".join(char for char in text if char in "\t\n\r" or ord(char) >= 0x20)

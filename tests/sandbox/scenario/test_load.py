@@ -1,0 +1,134 @@
+"""Mistakes in a scenario file, each shown where it stands and with what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from apim_sandbox.documents import DocumentError
+from apim_sandbox.scenario.load import load_all, loads
+
+HEAD = """\
+id: entra/one
+title: One
+story: It broke.
+source: somebody/something#1
+tags: {hop: 5, actor: you}
+"""
+CAUSE = """\
+cause:
+  timeline:
+    - {at: 10s, removeRole: {principal: apim-gateway}}
+"""
+EXPECT = """\
+expect:
+  - {gateway: ready}
+"""
+
+
+def problem(text: str) -> str:
+    """The message about a wrong scenario."""
+    with pytest.raises(DocumentError) as caught:
+        loads(text, "one.yaml")
+    return str(caught.value)
+
+
+def test_a_whole_scenario_loads() -> None:
+    """What the mistakes below are made in."""
+    assert loads(HEAD + CAUSE + EXPECT).scenario.id == "entra/one"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            HEAD + EXPECT.replace("gateway", "gatewey"),
+            'one.yaml:7:6: unknown key "gatewey" in expect[0] (fix: write "gateway")',
+        ),
+        (
+            HEAD + "expect:\n  - journal: {kind: entra.tokens}\n",
+            'one.yaml:7:21: expect[0].journal.kind: no event kind is called "entra.tokens"; '
+            'did you mean "entra.token"?',
+        ),
+        (
+            HEAD + "expect:\n  - journal: {kind: entra.token, where: {staus: 401}}\n",
+            'one.yaml:7:42: an event entra.token has no field "staus" (fix: write "status")',
+        ),
+        (
+            HEAD + "expect:\n  - journal: {kind: entra.token, where: {error: {contain: x}}}\n",
+            'one.yaml:7:50: no comparison is called "contain" (fix: write "contains")',
+        ),
+        (
+            HEAD + "expect:\n  - {at: 5m, gateway: ready}\nuntil: 1m\n",
+            "one.yaml:7:10: is after the end of the run (60 s) (fix: move until: on)",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {at: 10s}\n",
+            "one.yaml:9:5: timeline[0]: needs one of apply, delete, deletePod, assignRole, removeRole, "
+            "addCredential, changeCredential, deleteCredential, rotateKey, skewClock, addFault, removeFault, "
+            "arm, graph, call; it has none",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {at: soon, call: /echo}\n",
+            "one.yaml:9:10: timeline[0].at: 'soon' is not a duration; write 90s, 10m, 1h30m or 2d",
+        ),
+        (
+            HEAD + "expect:\n  - explanation: {cause: x, headline: y}\n",
+            "one.yaml:7:18: expects an explanation, but there is no cause "
+            "(fix: write healthy: true, or name a cause)",
+        ),
+        (
+            HEAD + EXPECT + "mend:\n  - {at: 1s, deletePod: apim-gateway}\n",
+            "one.yaml:9:3: mends a scenario that has no cause (fix: remove mend:, or name a cause)",
+        ),
+        (
+            HEAD + EXPECT + "cause:\n  manifest:\n    - {removeLine: azure.workload.identity/client-ids}\n",
+            "one.yaml:10:7: the manifest does not hold 'azure.workload.identity/client-ids'",
+        ),
+        (
+            HEAD + EXPECT + 'cause:\n  manifest:\n    - {removeLine: "azure.workload.identity/use"}\n',
+            "one.yaml:10:7: the manifest holds 'azure.workload.identity/use' 2 times "
+            "(fix: say which: 1, or which: 0 for all)",
+        ),
+        (
+            HEAD + EXPECT + "cause:\n  world:\n    - {remove: roleAssigments/principal=apim-gateway}\n",
+            'one.yaml:10:7: nothing in the world is called "roleAssigments" (fix: write "roleAssignments")',
+        ),
+        (
+            HEAD + EXPECT + "cause:\n  world:\n    - {set: clusters/contoso/isuer, to: https://x}\n",
+            'one.yaml:10:7: makes the world wrong: unknown key "isuer" in clusters[0] (fix: write "issuer")',
+        ),
+        (
+            HEAD + EXPECT + "cause:\n  timeline:\n    - {skewClock: {actor: entre, ahead: 1h}}\n",
+            'one.yaml:10:27: cause.timeline[0].skewClock.actor: no actor is called "entre"; '
+            'did you mean "entra"?',
+        ),
+        (
+            HEAD + EXPECT + "needs: kind\n",
+            "one.yaml:8:8: needs kind, and does not say why (fix: add because:)",
+        ),
+    ],
+)
+def test_a_mistake_is_shown_where_it_stands(text: str, message: str) -> None:
+    """File, line, column, what is wrong, and the fix."""
+    assert problem(text).startswith(message)
+
+
+def test_an_id_of_two_files_is_refused_with_both_places(tmp_path: Path) -> None:
+    """Ids name results."""
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(HEAD + EXPECT)
+    with pytest.raises(DocumentError) as caught:
+        load_all([tmp_path])
+    assert str(caught.value) == (
+        f'{tmp_path}/b.yaml:1:5: a second scenario is called "entra/one" '
+        f"(fix: choose another id (the first is at {tmp_path}/a.yaml:1:5))"
+    )
+
+
+def test_all_mistakes_of_a_folder_come_together(tmp_path: Path) -> None:
+    """One look mends all."""
+    (tmp_path / "a.yaml").write_text(HEAD.replace("title", "titel") + EXPECT)
+    (tmp_path / "b.yaml").write_text(HEAD)
+    with pytest.raises(DocumentError) as caught:
+        load_all([tmp_path])
+    assert [Path(one.file).name for one in caught.value.problems] == ["a.yaml", "a.yaml", "b.yaml"]
