@@ -224,12 +224,14 @@ class AzureIdentityTokenSource:
             with closing(self._credential(options)) as credential:
                 token = credential.get_token(f"{self.audience}/.default")
         except AzureError as error:
-            raise TokenError(error.message or "authentication failed", wire.assertion_jti) from None
+            failure = error.message or "authentication failed"
         except (ValueError, OSError) as error:
-            raise TokenError(str(error), wire.assertion_jti) from None
-        return AccessToken(
-            token.token, asked + wire.expires_in, _member(token.token, "uti"), wire.assertion_jti
-        )
+            failure = str(error)
+        else:
+            uti = _member(token.token, "uti")
+            return AccessToken(token.token, asked + wire.expires_in, uti, wire.assertion_jti)
+        # Raised out here, because azure-core's error would keep its response and with it the connection.
+        raise TokenError(failure, wire.assertion_jti)
 
     def _credential(self, options: Mapping[str, Any]) -> "ClientAssertionCredential | ClientSecretCredential":
         from azure.identity import (
