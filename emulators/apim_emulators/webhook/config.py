@@ -7,6 +7,8 @@ and their order are upstream's. Variables are read as envconfig does with the pr
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import ENOENT
+from os import strerror
 from pathlib import Path
 from typing import Any, get_args
 
@@ -221,13 +223,20 @@ def pod_namespace(environment: Mapping[str, str]) -> str:
     return environment.get("POD_NAMESPACE") or DEFAULT_NAMESPACE
 
 
+def read_bytes(path: str) -> bytes:
+    """The file's content; unlike a `Path`, "" names no file."""
+    if not path:
+        raise FileNotFoundError(ENOENT, strerror(ENOENT), path)
+    return Path(path).read_bytes()
+
+
 def configure(
     arguments: Sequence[str],
     environment: Mapping[str, str],
     *,
     admin_token: str,
     profile: ProfileName = "1.6.0",
-    read_file: ReadFile = lambda path: Path(path).read_bytes(),
+    read_file: ReadFile = read_bytes,
     kubernetes_url: str = "",
 ) -> Settings:
     """What the process runs with. Raises `ConfigError` where it would end with that message."""
