@@ -47,8 +47,8 @@ TLS_PORT, PROXY_PORT, CONTROL_PORT = 443, 8444, 8445
 class ControlOptions:
     """`url` and `proxy_url` are how programs outside reach this container; `name_url` is how pods do.
 
-    With `kubeconfig` the cluster is the real one that the file tells of, once it is there; its
-    gateways run `image`.
+    `outside` is the state directory as those programs see it. With `kubeconfig` the cluster is the real
+    one that the file tells of, once it is there; its gateways run `image`.
     """
 
     state: StateDir
@@ -58,6 +58,7 @@ class ControlOptions:
     url: str = f"http://127.0.0.1:{CONTROL_PORT}"
     proxy_url: str = f"http://127.0.0.1:{PROXY_PORT}"
     name_url: str = f"http://control.sandbox.test:{CONTROL_PORT}"
+    outside: Path | None = None
     kubeconfig: Path | None = None
     image: str = ""
 
@@ -124,7 +125,11 @@ class _Neighbours:
 async def _cluster(
     options: ControlOptions, world: World, around: Surroundings, authority: CertificateAuthority
 ) -> AsyncIterator[Cluster]:
-    environment = pod_variables(authority, options.proxy_url, options.url)
+    outside = options.outside or options.state.path
+    environment = {
+        name: value.replace(str(options.state.path), str(outside))
+        for name, value in pod_variables(authority, options.proxy_url, options.url).items()
+    }
     directory = options.state.path / "pods"
     if options.kubeconfig is None:
         from apim_sandbox.cluster.live import live_cluster
@@ -139,8 +144,8 @@ async def _cluster(
     named = from_world(world, world.clusters[0].name, state_dir=directory, admin_token="")
     settings = KindSettings(
         image=options.image, control=options.name_url, token=options.token,
-        bundle=authority.bundle_file.read_text(), directory=directory, identities=named.identities,
-        environment=environment,
+        bundle=authority.bundle_file.read_text(), directory=directory, outside=outside / "pods",
+        identities=named.identities, environment=environment,
     )  # fmt: skip
     api = KubernetesApi(options.kubeconfig)
     cluster = KindCluster(around.context("cluster"), api, settings)

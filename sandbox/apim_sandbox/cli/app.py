@@ -334,6 +334,9 @@ def control(
     world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="The real cluster's; embedded without it.")] = None,
     image: Annotated[str, typer.Option(help="What a real cluster's gateways run.")] = "",
+    outside: Annotated[
+        Path | None, typer.Option(help="The state directory as programs outside the container see it.")
+    ] = None,
     state_dir: StateDirOption = None,
 ) -> None:
     """Serve the control service beside emulators that are containers.
@@ -347,6 +350,7 @@ def control(
     options = ControlOptions(
         state=StateDir(state_dir or default_state_dir()), token=token_file.read_text().strip(),
         world_file=world, url=url, proxy_url=proxy_url, kubeconfig=kubeconfig, image=image,
+        outside=outside,
     )  # fmt: skip
 
     async def main() -> None:

@@ -33,7 +33,7 @@ class KindSettings:
 
     `image` runs as the gateway; `control` and `token` are what its pods use to reach the control service;
     `identities` maps service accounts that the world names to client ids; `environment` is added to
-    attached programs; `directory` holds their token files.
+    attached programs; `directory` holds their token files, which they see under `outside`.
     """
 
     image: str
@@ -41,6 +41,7 @@ class KindSettings:
     token: str
     bundle: str
     directory: Path
+    outside: Path
     identities: Mapping[ServiceAccountName, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     default_namespace: str = "default"
@@ -212,15 +213,15 @@ class KindCluster:
             (str(one["mountPath"]) for one in items(container.get("volumeMounts")) if one["name"] == volume),
             "",
         )
-        directory = self._settings.directory / name
-        writer = AtomicWriter(directory, self._context.ids)
+        outside = self._settings.outside / name
+        writer = AtomicWriter(self._settings.directory / name, self._context.ids)
         env = {str(one["name"]): str(one.get("value", "")) for one in items(container.get("env"))}
         attachment = Attachment(
             namespace=service_account.namespace,
             pod=name,
             service_account=service_account.name,
-            environment={**self._settings.environment, **rewritten(env, {inside: str(directory)})},
-            directory=str(directory),
+            environment={**self._settings.environment, **rewritten(env, {inside: str(outside)})},
+            directory=str(outside),
         )
         path = f"{inside.rstrip('/')}/{source['path']}"
         token = await self._write_token(service_account, source, writer)

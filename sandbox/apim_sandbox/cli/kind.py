@@ -1,0 +1,266 @@
+"""`kind up`, `status`, `logs`, `down`: the same flow on a real cluster."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from apim_emulators.core.clock import SystemTime
+from apim_emulators.core.journal import Record
+from apim_sandbox.cli.manifests import read_documents
+from apim_sandbox.cli.problems import BROKEN, NOT_RUNNING
+from apim_sandbox.cli.render.line import Line, line, milliseconds, paragraph
+from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.cli.render.walk import WalkPrinter
+from apim_sandbox.client import Sandbox
+from apim_sandbox.cluster.kind import containers, node, tools
+from apim_sandbox.cluster.kind.layout import Layout
+from apim_sandbox.cluster.kind.up import Up, UpOptions, remove
+from apim_sandbox.examples import article_manifest
+from apim_sandbox.insight.walk import build
+from apim_sandbox.instance import InstanceError
+
+READY_TIMEOUT = 90.0  # seconds
+_TELLING = {
+    "cluster.pod", "cluster.projected", "cluster.admitted", "entra.token", "apim.configuration",
+    "gateway.state",
+}  # fmt: skip
+
+
+def up(options: UpOptions, files: list[Path]) -> int:
+    """Bring everything up, apply the manifests, follow the walk, call an API."""
+    terminal, began = Terminal(), SystemTime().tick()
+    documents = read_documents(files) if files else [article_manifest()]
+    steps = _Steps(terminal)
+    anyio.run(Up(options, steps.done, steps.started).run, backend="asyncio")
+    steps.close()
+    layout = options.layout
+    with Sandbox.connect(layout.sandbox.path) as sandbox:
+        broken = _apply(sandbox, documents, terminal)
+        ready = _ready_gateway(sandbox.pods())
+        answer = _call(layout, ready) if ready else ""
+    took = SystemTime().tick() - began
+    terminal.print(_end(layout, ready, answer, took, broken))
+    return BROKEN if broken or ready is None else 0
+
+
+def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Terminal) -> bool:
+    """Apply, show what was patched, and follow the walk; whether it broke."""
+    before = sandbox.status()["journal"]
+    results = sandbox.apply(documents)
+    terminal.print(_applied(results))
+    settled = all(one["result"] == "unchanged" for one in results) and _ready_gateway(sandbox.pods())
+    if settled:
+        return False
+    workloads = ("Deployment/", "Pod/", "StatefulSet/", "DaemonSet/", "Job/")
+    if not any(one["object"].startswith(workloads) for one in results):
+        return False
+    printer, seen = WalkPrinter(), sandbox.journal(before)
+    for record in seen:
+        terminal.print(printer.feed(record))
+    since = seen[-1].sequence if seen else before
+    with closing(sandbox.follow(since, timeout=READY_TIMEOUT)) as records:
+        try:
+            for record in _until_settled(records, seen, sandbox):
+                terminal.print(printer.feed(record))
+        except TimeoutError:
+            terminal.print([line(("Nothing more happened for a while; the pods say:", "info"))])
+            terminal.print(_pods(sandbox.pods()))
+    terminal.print(printer.flush())
+    return build(seen).broken is not None
+
+
+def _until_settled(records: Iterator[Record], seen: list[Record], sandbox: Sandbox) -> Iterator[Record]:
+    """Records until the gateway is Ready or its walk is broken."""
+    if _settled(seen, sandbox):
+        return
+    for record in records:
+        seen.append(record)
+        yield record
+        if record.kind in _TELLING and _settled(seen, sandbox):
+            return
+
+
+def _settled(seen: list[Record], sandbox: Sandbox) -> bool:
+    walk = build(seen)
+    if walk.broken is not None:
+        return True
+    told = {hop.number for hop in walk.hops}
+    return walk.complete and {2, 3} <= told and _ready_gateway(sandbox.pods()) is not None
+
+
+def _ready_gateway(pods: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The newest Ready pod that is not on its way out."""
+    ready = [pod for pod in pods if pod["ready"] and pod["phase"] == "Running"]
+    return ready[-1] if ready else None
+
+
+def _call(layout: Layout, pod: dict[str, Any]) -> str:
+    """What an API answers through the gateway, reached through the API server."""
+    path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}:8080/proxy/echo/hello"
+
+    async def get() -> str:
+        return await tools.run(*layout.kubectl, "get", "--raw", path, timeout=30)
+
+    try:
+        return anyio.run(get, backend="asyncio").strip()
+    except InstanceError as error:
+        return f"failed: {error}"
+
+
+@dataclass(slots=True)
+class _Steps:
+    """One line a step, with its time; on a terminal what goes on is shown while it does."""
+
+    terminal: Terminal
+    _status: Any = field(default=None)
+
+    def started(self, name: str) -> None:
+        self.close()
+        if self.terminal.color:
+            self._status = self.terminal.console.status(name)
+            self._status.start()
+
+    def done(self, name: str, outcome: str, seconds: float) -> None:
+        self.close()
+        text = f"  {name:<20}{outcome}"
+        self.terminal.print([line(f"{text:<86}  ", ("ok", "ok"), f"  {milliseconds(seconds):>7}")])
+
+    def close(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _applied(results: list[dict[str, Any]]) -> list[Line]:
+    lines = [line(f"  {one['object'].lower()} {one['result']}") for one in results]
+    patched = [(one, hint) for one in results for hint in one["hints"]]
+    if patched:
+        lines.append(line(("  What differs from the manifest, and why:", "strong")))
+        for one, hint in patched:
+            lines += paragraph(f"{one['object']}  {hint['message']}", indent=4, hanging=4)
+            if hint["fix"]:
+                lines.append(line("        ", (f"because {hint['fix']}", "dim")))
+    return lines
+
+
+def _pods(pods: list[dict[str, Any]]) -> list[Line]:
+    lines = []
+    for pod in pods:
+        state = "Ready" if pod["ready"] else pod["reason"] or pod["phase"]
+        lines.append(line(f"  {pod['namespace']}/{pod['name']}  {state}  restarts {pod['restarts']}"))
+        if pod["message"] and not pod["ready"]:
+            lines += paragraph(pod["message"], indent=6)
+    return lines or [line("  there is no pod")]
+
+
+def _end(layout: Layout, ready: dict[str, Any] | None, answer: str, took: float, broken: bool) -> list[Line]:
+    state = f"--state-dir {layout.sandbox.path}"
+    kubectl = f"kubectl --kubeconfig {layout.kubeconfig}"
+    if ready is None or broken:
+        return [
+            line((f"The gateway is not Ready after {took:.0f} s.", "failed")),
+            line("Next:  ", (f"apim-sandbox explain {state}", "command")),
+        ]
+    lines = [line((f"Gateway {ready['namespace']}/{ready['name']} Ready in {took:.1f} s.", "strong"))]
+    if answer:
+        lines += paragraph(f"GET /echo/hello through the gateway: {answer[:300]}", indent=2, hanging=2)
+    return [
+        *lines,
+        line("  cluster    ", (f"{kubectl} get pods -A", "command")),
+        line("  journal    ", (f"apim-sandbox journal {state}", "command")),
+        line("  API        ", (
+            f"{kubectl} -n {ready['namespace']} port-forward pod/{ready['name']} 18080:8080", "command"
+        )),
+        line("Next:  ", (f"apim-sandbox kind down --name {layout.name}", "command")),
+    ]  # fmt: skip
+
+
+# --- status, logs, down
+
+
+def status(layout: Layout) -> int:
+    """What of the sandbox is there and how it is; 3 when it does not run as a whole."""
+    terminal = Terminal()
+    known = layout.remembered()
+    if not known:
+        raise InstanceError(f"no kind sandbox is called {layout.name}", "apim-sandbox kind up")
+    found, there = anyio.run(_look, layout, backend="asyncio")
+    if found is None:
+        cluster, whole = "gone: somebody deleted it", False
+    elif not found.ours:
+        cluster, whole = "another one of the same name, not made here", False
+    else:
+        cluster, whole = ("running", True) if found.running else ("stopped", False)
+    lines = [line((f"kind sandbox {layout.name}", "strong")), line(f"  cluster     {cluster}")]
+    for part in ("oidc", "entra", "apim", "control"):
+        one = there.get(layout.container(part))
+        state = "gone" if one is None else "running" if one["running"] else "stopped"
+        whole = whole and state == "running"
+        lines.append(line(f"  {part:<12}{state}"))
+    lines += [line(f"  webhook     {known.get('webhook')}"), line(f"  kubeconfig  {layout.kubeconfig}")]
+    terminal.print(lines)
+    if whole:
+        with Sandbox.connect(layout.sandbox.path) as sandbox:
+            terminal.print([line("  pods"), *_pods(sandbox.pods())])
+    following = (
+        f"apim-sandbox explain --state-dir {layout.sandbox.path}"
+        if whole
+        else f"apim-sandbox kind up --name {layout.name}"
+    )
+    terminal.print([line("Next:  ", (following, "command"))])
+    return 0 if whole else NOT_RUNNING
+
+
+async def _look(layout: Layout) -> tuple[node.Node | None, dict[str, dict[str, Any]]]:
+    return await node.find(layout), await containers.existing(layout)
+
+
+def logs(layout: Layout, part: str, tail: int) -> int:
+    """The words of a container, of the webhook, or of the gateway's pods."""
+    print(anyio.run(_logs, layout, part, tail, backend="asyncio"), end="")
+    return 0
+
+
+async def _logs(layout: Layout, part: str, tail: int) -> str:
+    if part == "webhook":
+        return await tools.run(
+            *layout.kubectl, "--namespace", "azure-workload-identity-system", "logs", f"--tail={tail}",
+            "deployment/azure-wi-webhook-controller-manager",
+        )  # fmt: skip
+    if part == "node":
+        return await tools.run("docker", "logs", "--tail", str(tail), layout.node)
+    there = await containers.existing(layout)
+    if not there:
+        raise InstanceError(f"no kind sandbox is called {layout.name}", "apim-sandbox kind up")
+    wanted = [name for name in there if part in ("", name.removeprefix(layout.container("")))]
+    if not wanted:
+        known = ", ".join(sorted(name.removeprefix(layout.container("")) for name in there))
+        raise InstanceError(f"nothing is called {part}; there are {known}, webhook, node", "")
+    # Programs write to both streams; people want them as they came.
+    texts = [
+        f"--- {name}\n" + await tools.run("sh", "-c", f"docker logs --tail {tail} {name} 2>&1")
+        for name in sorted(wanted)
+    ]
+    return "".join(texts)
+
+
+def down(layout: Layout) -> int:
+    """Remove all that `up` made, and nothing else."""
+    terminal = Terminal()
+    with _quiet(terminal, "removing"):
+        gone = anyio.run(remove, layout, backend="asyncio")
+    what = ", ".join(name for name, was in gone.items() if was)
+    terminal.print(
+        [line(f"Removed {layout.name}: {what}." if what else f"Nothing of {layout.name} was there.")]
+    )
+    return 0
+
+
+def _quiet(terminal: Terminal, what: str) -> Any:
+    from apim_sandbox.cli.progress import progress
+
+    return progress(terminal, what)
