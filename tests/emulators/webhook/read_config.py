@@ -31,7 +31,7 @@ async def cloud(case: Case) -> None:
     name = re.sub(r"^AZURE_ENVIRONMENT\s*(=|is)?\s*", "", case.input)
     name = "" if name in ("empty", "unset") else name
     if case.expected.startswith("https://"):
-        assert authority_host(name, {}, Path.read_bytes) == case.expected.split()[0]  # type: ignore[arg-type]
+        assert authority_host(name, {}, read_bytes) == case.expected.split()[0]
         return
     with pytest.raises(CloudError):
         authority_host(name, {}, read_bytes)

@@ -532,7 +532,7 @@ async def webhook_down(case: Case) -> None:
     cause = "dial tcp 10.96.0.9:443: connect: connection refused"
     assert Configuration(failure_policy="Ignore").call_failed(cause) == ""
     assert Configuration(failure_policy="Fail").call_failed(cause) == (
-        'Internal error occurred: failed calling webhook "mutation.azure-workload-identity.io": failed to call '
-        'webhook: Post "https://azure-wi-webhook-webhook-service.azure-workload-identity-system.svc:443'
+        'Internal error occurred: failed calling webhook "mutation.azure-workload-identity.io": '
+        'failed to call webhook: Post "https://azure-wi-webhook-webhook-service.azure-workload-identity-system.svc:443'
         f'/mutate-v1-pod?timeout=10s": {cause}'
     )
