@@ -130,6 +130,7 @@ class RemoteJournal:
         self._url = url
         self._waiting: deque[bytes] = deque(maxlen=KEPT)
         self._grown = anyio.Event()
+        self._sent = anyio.Event()
 
     def add(self, actor: Actor, at: float, event: Event, duration: float) -> None:
         self._waiting.append(encode(Record(0, at, actor, event, duration)))
@@ -143,6 +144,11 @@ class RemoteJournal:
                 await anyio.sleep(0.5)
                 self._grown.set()
 
+    async def drained(self) -> None:
+        """Wait until `run` has sent everything: before it is cancelled, or a batch is sent twice."""
+        while self._waiting:
+            await self._sent.wait()
+
     async def flush(self) -> bool:
         """Send what waits; False when the control service could not be reached."""
         while self._waiting:
@@ -154,6 +160,8 @@ class RemoteJournal:
                 if answer.is_success:
                     for _ in batch:
                         self._waiting.popleft()
+                    sent, self._sent = self._sent, anyio.Event()
+                    sent.set()
                     continue
             return False
         return True
