@@ -48,11 +48,13 @@ class ControlService:
                             self._take(msgspec.json.decode(data))
             await anyio.sleep(RETRY_SECONDS)
 
+    async def tell_all(self) -> None:
+        """Wait, for at most a second, until the journal has everything."""
+        with anyio.move_on_after(1.0):
+            await self.journal.drained()
+
     async def close(self) -> None:
-        """Send what is left of the journal, for at most a second."""
-        with anyio.move_on_after(1.0, shield=True):
-            await self.journal.flush()
-            await self._http.aclose()
+        await self._http.aclose()
 
     def _take(self, state: Mapping[str, Any]) -> None:
         skews = {str(actor): float(skew) for actor, skew in state["skews"].items()}

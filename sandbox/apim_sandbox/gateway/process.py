@@ -66,8 +66,10 @@ async def run(env: Mapping[str, str]) -> int:
             tasks.start_soon(control.journal.run)
         status = await _serve(env, master, control.journal if control else NoSink())
         if control:
-            await control.close()
+            await control.tell_all()
         tasks.cancel_scope.cancel()
+    if control:
+        await control.close()
     return status
 
 
