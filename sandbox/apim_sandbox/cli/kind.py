@@ -167,7 +167,7 @@ def _end(layout: Layout, ready: dict[str, Any] | None, answer: str, took: float,
         ]
     lines = [line((f"Gateway {ready['namespace']}/{ready['name']} Ready in {took:.1f} s.", "strong"))]
     if answer:
-        lines += paragraph(f"GET /echo/hello through the gateway: {answer[:300]}", indent=2, hanging=2)
+        lines += paragraph(f"GET /echo/hello through the gateway: {answer[:90]}", indent=2, hanging=2)
     return [
         *lines,
         line("  cluster    ", (f"{kubectl} get pods -A", "command")),

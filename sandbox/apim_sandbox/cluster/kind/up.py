@@ -113,10 +113,14 @@ class Up:
             write_private(layout.signing_key, key.pem().decode())
         if self.options.world is not None:
             write_private(state.path / "world.yaml", self.options.world.read_text())
-        authority = CertificateAuthority(state.path / "ca", issuer_hosts(self.world))
+        authority = self._authority()
         for host in containers.hosts(self.world):
             authority.issue(host)
         return str(layout.directory)
+
+    def _authority(self) -> CertificateAuthority:
+        directory = self.options.layout.sandbox.path / "ca"
+        return CertificateAuthority(directory, issuer_hosts(self.world))
 
     async def _emulators(self) -> Ports:
         layout = self.options.layout
@@ -167,7 +171,7 @@ class Up:
     async def _webhook(self) -> str:
         layout, variant = self.options.layout, self.options.webhook
         kubectl = layout.kubectl
-        text = webhook.manifests(self.world, variant, self.image)
+        text = webhook.manifests(self.world, variant, self.image, self._authority())
         await tools.run(
             *kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=apim-sandbox",
             "-f", "-", stdin=text,
@@ -186,12 +190,27 @@ class Up:
             profile = found.profile if found is not None else ""
             return bool(profile)
 
-        await tools.run(
+        rolled_out = await tools.succeeds(
             *kubectl, "--namespace", webhook.NAMESPACE, "rollout", "status", webhook.DEPLOYMENT,
             f"--timeout={ADMITS_TIMEOUT:g}s", timeout=ADMITS_TIMEOUT + 10,
         )  # fmt: skip
+        if not rolled_out:
+            raise InstanceError(
+                f"the webhook's pod is not ready after {ADMITS_TIMEOUT:g} s: {await self._webhook_pods()}",
+                f"apim-sandbox kind logs webhook --name {layout.name}",
+            )
         await self._until("the webhook admits", ADMITS_TIMEOUT, admits)
         return f"{webhook.image_of(variant, self.image)} admits (profile {profile})"
+
+    async def _webhook_pods(self) -> str:
+        """What the webhook's pods say of themselves."""
+        listed = await tools.run(
+            *self.options.layout.kubectl, "--namespace", webhook.NAMESPACE, "get", "pods", "-o", "json"
+        )
+        told = [views.view(pod) for pod in json.loads(listed)["items"]]
+        return (
+            "; ".join(f"{one.name} {one.reason or one.phase} {one.message}".strip() for one in told) or "none"
+        )
 
     async def _until(self, what: str, timeout: float, holds: Callable[[], Awaitable[bool]]) -> None:
         with anyio.move_on_after(timeout):
@@ -206,7 +225,7 @@ class Up:
     def _publish(self, ports: Ports) -> Instance:
         """Let every other command find this sandbox by its state directory."""
         layout = self.options.layout
-        authority = CertificateAuthority(layout.sandbox.path / "ca", issuer_hosts(self.world))
+        authority = self._authority()
         instance = Instance(
             pid=0, version=__version__, world=self.world.name, control=f"http://127.0.0.1:{ports.control}",
             edge="", proxy=f"http://127.0.0.1:{ports.proxy}", ca_file=str(authority.ca_file),

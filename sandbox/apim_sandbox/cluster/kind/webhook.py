@@ -1,10 +1,15 @@
 """The webhook in a real cluster: upstream's newest, upstream's earlier generation, or the emulated one."""
 
 import json
+from base64 import b64encode
 from importlib.resources import files
 from string import Template
-from typing import Literal
+from typing import Any, Literal
 
+import yaml
+
+from apim_emulators.core.vocabulary import WEBHOOK_HOST
+from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.instance import InstanceError
 from apim_sandbox.world.model import World
 
@@ -31,31 +36,48 @@ def image_of(variant: Variant, own: str) -> str:
     return UPSTREAM.get(variant, own)
 
 
-def manifests(world: World, variant: Variant, own: str) -> str:
-    """Everything that the chart would install, as YAML."""
+def manifests(world: World, variant: Variant, own: str, authority: CertificateAuthority) -> str:
+    """Everything that the chart would install, as a YAML stream.
+
+    Upstream makes its own certificates; the emulated one's are of the sandbox's CA.
+    """
     cluster = world.clusters[0]
     hook = cluster.webhook
-    emulated = variant == "emulated"
-    selector = {"matchLabels": dict(hook.namespace_selector)} if hook.namespace_selector else {}
     path = {"path": "/healthz", "port": "healthz"}
     values = {
         "environment": hook.environment,
         "tenant": world.tenant(hook.tenant).id,
         "variant": variant,
         "image": image_of(variant, own),
-        "command": json.dumps(["apim-sandbox", "serve-webhook"] if emulated else ["/manager"]),
-        "args": json.dumps([] if emulated else ["--log-level=info"]),
-        "readiness": json.dumps(
-            {"tcpSocket": {"port": "webhook-server"}, "periodSeconds": 1}
-            if emulated
-            else {"httpGet": path, "periodSeconds": 1}
-        ),
+        "command": json.dumps(["/manager"]),
+        "args": json.dumps(["--log-level=info", f"--audience={hook.audience}"]),
+        "readiness": json.dumps({"httpGet": path, "periodSeconds": 1}),
         "failure_policy": hook.failure_policy,
         "timeout": str(max(1, round(hook.timeout))),
-        "namespace_selector": json.dumps(selector),
+        "namespace_selector": json.dumps(
+            {"matchLabels": dict(hook.namespace_selector)} if hook.namespace_selector else {}
+        ),
     }
     text = files(__package__).joinpath("manifests/webhook.yaml").read_text(encoding="utf-8")
-    return Template(text).substitute(values)
+    objects = [one for one in yaml.safe_load_all(Template(text).substitute(values)) if one]
+    if variant == "emulated":
+        _emulated({one["kind"]: one for one in objects}, hook.profile, authority)
+    return yaml.safe_dump_all(objects, sort_keys=False)
+
+
+def _emulated(by_kind: dict[str, Any], profile: str, authority: CertificateAuthority) -> None:
+    """Turn upstream's objects into the emulated webhook's: same names, same selectors, our process."""
+    container = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    container["command"] = ["python", "-m", "apim_sandbox.cluster.kind.webhook_pod"]
+    container["env"].append({"name": "APIM_SANDBOX_WEBHOOK_PROFILE", "value": profile})
+    container["readinessProbe"] = {
+        "httpGet": {"path": "/healthz", "port": "webhook-server", "scheme": "HTTPS"}, "periodSeconds": 1,
+    }  # fmt: skip
+    container["resources"] = {"requests": {"cpu": "50m", "memory": "64Mi"}}
+    chain, key = authority.issue(WEBHOOK_HOST)
+    by_kind["Secret"]["stringData"] = {"tls.crt": chain.read_text(), "tls.key": key.read_text()}
+    client = by_kind["MutatingWebhookConfiguration"]["webhooks"][0]["clientConfig"]
+    client["caBundle"] = b64encode(authority.ca_file.read_bytes()).decode()
 
 
 def probe_pod() -> str:
