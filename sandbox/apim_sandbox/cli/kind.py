@@ -20,7 +20,7 @@ from apim_sandbox.cluster.kind import containers, node, tools
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.up import Up, UpOptions, remove
 from apim_sandbox.examples import article_manifest
-from apim_sandbox.insight.walk import build
+from apim_sandbox.insight.walk import Walk, build
 from apim_sandbox.instance import InstanceError
 
 READY_TIMEOUT = 90.0  # seconds
@@ -39,25 +39,26 @@ def up(options: UpOptions, files: list[Path]) -> int:
     steps.close()
     layout = options.layout
     with Sandbox.connect(layout.sandbox.path) as sandbox:
-        broken = _apply(sandbox, documents, terminal)
-        ready = _ready_gateway(sandbox.pods())
+        walk = _apply(sandbox, documents, terminal)
+        broken = walk.broken is not None
+        ready = _ready_gateway(sandbox.pods(), walk.pod)
         answer = _call(layout, ready) if ready else ""
     took = SystemTime().tick() - began
     terminal.print(_end(layout, ready, answer, took, broken))
     return BROKEN if broken or ready is None else 0
 
 
-def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Terminal) -> bool:
-    """Apply, show what was patched, and follow the walk; whether it broke."""
+def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Terminal) -> Walk:
+    """Apply, show what was patched, and follow the walk; an empty one when there was nothing to do."""
     before = sandbox.status()["journal"]
     results = sandbox.apply(documents)
     terminal.print(_applied(results))
     settled = all(one["result"] == "unchanged" for one in results) and _ready_gateway(sandbox.pods())
     if settled:
-        return False
+        return build([])
     workloads = ("Deployment/", "Pod/", "StatefulSet/", "DaemonSet/", "Job/")
     if not any(one["object"].startswith(workloads) for one in results):
-        return False
+        return build([])
     printer, seen = WalkPrinter(), sandbox.journal(before)
     for record in seen:
         terminal.print(printer.feed(record))
@@ -70,7 +71,7 @@ def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Termina
             terminal.print([line(("Nothing more happened for a while; the pods say:", "info"))])
             terminal.print(_pods(sandbox.pods()))
     terminal.print(printer.flush())
-    return build(seen).broken is not None
+    return build(seen)
 
 
 def _until_settled(records: Iterator[Record], seen: list[Record], sandbox: Sandbox) -> Iterator[Record]:
@@ -89,12 +90,16 @@ def _settled(seen: list[Record], sandbox: Sandbox) -> bool:
     if walk.broken is not None:
         return True
     told = {hop.number for hop in walk.hops}
-    return walk.complete and {2, 3} <= told and _ready_gateway(sandbox.pods()) is not None
+    return walk.complete and {2, 3} <= told and _ready_gateway(sandbox.pods(), walk.pod) is not None
 
 
-def _ready_gateway(pods: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The newest Ready pod that is not on its way out."""
-    ready = [pod for pod in pods if pod["ready"] and pod["phase"] == "Running"]
+def _ready_gateway(pods: list[dict[str, Any]], name: str = "") -> dict[str, Any] | None:
+    """The Ready pod called `namespace/name`; without a name the newest that is not on its way out."""
+    ready = [
+        pod
+        for pod in pods
+        if pod["ready"] and pod["phase"] == "Running" and name in ("", f"{pod['namespace']}/{pod['name']}")
+    ]
     return ready[-1] if ready else None
 
 

@@ -58,8 +58,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
         r"failed to pull image|pull access denied|manifest unknown|error pulling image|failed to resolve"
         r"|no such host|TLS handshake timeout|i/o timeout",
         "an image is not here and can't be fetched",
-        "docker pull IMAGE where there is a network, or name one of `docker images` "
-        "(--node-image, or --build-arg BASE=IMAGE)",
+        "docker pull IMAGE where there is a network, or name one of `docker images` with --node-image",
     ),
     (
         r"node\(s\) already exist for a cluster",
@@ -118,7 +117,8 @@ def failure(command: tuple[str, ...], complaint: str) -> ToolError:
     for pattern, cause, hint in _CAUSES:
         told = next((line for line in lines if re.search(pattern, line, re.IGNORECASE)), "")
         if told:
-            return ToolError(f"{cause}: {told[:400]}", hint)
+            named = re.search(r'image "([^"@]+)', told)
+            return ToolError(f"{cause}: {told[:400]}", hint.replace("IMAGE", named[1] if named else "IMAGE"))
     return ToolError(f"`{shown(command)}` failed: {words[:600]}", "try it by hand to see all of its words")
 
 

@@ -1,0 +1,171 @@
+"""One real cluster for the whole session; without Docker, kind or an image the tier is skipped, and says why.
+
+`APIM_SANDBOX_KIND_TESTS=NAME` uses a sandbox that is up already (`apim-sandbox kind up --name NAME`) and
+leaves it there: for working on these tests.
+"""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from apim_emulators.core.journal import Record
+from apim_sandbox.client import Sandbox
+from apim_sandbox.cluster.kind.layout import Layout
+from apim_sandbox.examples import article_manifest
+
+NAME = "apim-sandbox-tests"
+REUSE = "APIM_SANDBOX_KIND_TESTS"
+
+
+def missing() -> str:
+    """Why the tier can't run here, empty when it can."""
+    for program in ("docker", "kind", "kubectl"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    answer = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=30, check=False)
+    return "" if answer.returncode == 0 else f"Docker does not answer: {answer.stderr.strip()[:200]}"
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Docker and kind, or the test is skipped."""
+    if reason := missing():
+        pytest.skip(reason)
+
+
+def apim_sandbox(
+    *arguments: str, check: bool = True, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """The command line, as a user types it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "apim_sandbox", *arguments],
+        capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+    if check and done.returncode:
+        pytest.fail(
+            f"apim-sandbox {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+    return done
+
+
+@dataclass
+class Kind:
+    """A kind sandbox under test."""
+
+    layout: Layout
+    up_output: str = ""
+
+    @cached_property
+    def state_option(self) -> list[str]:
+        return ["--name", self.layout.name, "--state-dir", str(self.layout.directory.parent)]
+
+    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return apim_sandbox("kind", "up", *self.state_option, *arguments, check=check)
+
+    def down(self) -> subprocess.CompletedProcess[str]:
+        return apim_sandbox("kind", "down", *self.state_option)
+
+    def sandbox(self) -> Sandbox:
+        return Sandbox.connect(self.layout.sandbox.path)
+
+    def cloud(self) -> httpx.Client:
+        """The emulators under their real names, from this machine."""
+        with self.sandbox() as sandbox:
+            instance = sandbox.instance
+        context = ssl.create_default_context(cafile=instance.ca_file)
+        return httpx.Client(proxy=instance.proxy, verify=context, trust_env=False)
+
+    def explain(self, target: str) -> dict[str, Any]:
+        """`explain TARGET --json`, as a program reads it."""
+        done = apim_sandbox(
+            "explain", target, "--json", "--state-dir", str(self.layout.sandbox.path), check=False
+        )
+        assert done.returncode == 1, done.stdout + done.stderr
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        done = subprocess.run(
+            [*self.layout.kubectl, *arguments],
+            input=stdin, capture_output=True, text=True, timeout=180, check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            pytest.fail(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def wait_for(
+        self, what: str, wanted: Callable[[Record], bool], since: int, timeout: float = 90
+    ) -> Record:
+        with self.sandbox() as sandbox:
+            return sandbox.wait_for(what, wanted, since=since, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def kind(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
+    """The session's cluster with the article's gateway Ready in it."""
+    if reused := os.environ.get(REUSE):
+        yield Kind(Layout.of(reused))
+        return
+    made = Kind(Layout.of(NAME, tmp_path_factory.mktemp("kind")))
+    try:
+        made.up_output = made.up().stdout
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def scene(kind: Kind, request: pytest.FixtureRequest) -> Iterator["Scene"]:
+    """A namespace of the test's own, gone afterwards."""
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
+    with kind.sandbox() as sandbox:
+        yield Scene(kind, sandbox, name)
+    kind.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+@dataclass
+class Scene:
+    """The article's manifest with something wrong, in a namespace of its own."""
+
+    kind: Kind
+    sandbox: Sandbox
+    namespace: str
+    since: int = 0
+
+    def manifest(self, edit: Callable[[str], str] = lambda text: text) -> list[tuple[str, str]]:
+        _, text = article_manifest()
+        edited = edit(text.replace("namespace: apim-gateway-wi", f"namespace: {self.namespace}"))
+        return [("gateway.yaml", edited)]
+
+    def apply(self, edit: Callable[[str], str] = lambda text: text) -> list[dict[str, Any]]:
+        self.since = self.sandbox.status()["journal"]
+        return self.sandbox.apply(self.manifest(edit))
+
+    def wait_for(self, what: str, wanted: Callable[[Any], bool], timeout: float = 90) -> Any:
+        """The first event of this namespace after `apply` for which `wanted` holds."""
+
+        def mine(record: Record) -> bool:
+            return getattr(record.event, "namespace", self.namespace) == self.namespace and wanted(
+                record.event
+            )
+
+        return self.sandbox.wait_for(what, mine, since=self.since, timeout=timeout).event
+
+    def explanation(self) -> dict[str, Any]:
+        return self.kind.explain(f"{self.namespace}/apim-gateway")
+
+
+def sa_public_key(path: Path) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return load_pem_public_key(path.read_bytes())
