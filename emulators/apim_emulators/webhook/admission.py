@@ -11,12 +11,20 @@ from typing import Any
 import msgspec
 
 from apim_emulators.core.provenance import Behaviour
-from apim_emulators.webhook.gojson import GoJsonError, kind_of, loads
+from apim_emulators.webhook.gojson import (
+    NO_KIND,
+    TYPE_META,
+    GoJsonError,
+    check,
+    kind_of,
+    loads,
+    no_version_and_kind,
+)
 from apim_emulators.webhook.model import Denial, Object
 from apim_emulators.webhook.patch import Operation
 
 MAX_REVIEW = 7 * 1024 * 1024  # bytes; a body of exactly this size is too large already
-VERSIONS = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1")
+DEFAULT_VERSION = "admission.k8s.io/v1"
 
 HTTP = Behaviour(
     "webhook.http", "documented",
@@ -31,6 +39,7 @@ class Review:
     """What the API server asks. `pod` is the object as it came, undecoded."""
 
     api_version: str
+    kind: str
     uid: str
     namespace: str
     pod: Any
@@ -45,26 +54,22 @@ def read_review(body: bytes, content_type: str) -> Review | Denial:
     if content_type != "application/json":
         return Denial(f"contentType={content_type}, expected application/json")
     try:
-        review = loads(body.decode("utf-8", "replace"))
+        review = _decoded(body.decode("utf-8", "replace").removeprefix("\ufeff"))
+        if isinstance(review, dict):
+            check(review, TYPE_META)
     except GoJsonError as error:
-        return Denial(f"couldn't get version/kind; json parse error: {error}")
+        return Denial(f"{NO_KIND}{error}")
     if not isinstance(review, dict):
-        return Denial(
-            "couldn't get version/kind; json parse error: "
-            f"json: cannot unmarshal {kind_of(review)} into Go value of type v1.AdmissionReview"
-        )
-    version = review.get("apiVersion") or VERSIONS[0]
-    kind = review.get("kind") or "AdmissionReview"
-    if version not in VERSIONS or kind != "AdmissionReview":
-        return Denial(
-            f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:100"'
-        )
+        return Denial(no_version_and_kind(review))
+    version, kind = review.get("apiVersion") or "", review.get("kind") or ""
+    if not version and not kind:
+        version, kind = DEFAULT_VERSION, "AdmissionReview"
     request = review.get("request")
     request = {} if request is None else request
     if not isinstance(request, dict):
         return Denial(
-            f"json: cannot unmarshal {kind_of(request)} into Go struct field AdmissionReview.request "
-            "of type v1.AdmissionRequest"
+            f"json: cannot unmarshal {kind_of(request)} into Go struct field "
+            "unversionedAdmissionReview.request of type v1.AdmissionRequest"
         )
     for member, go_type in (("uid", "types.UID"), ("namespace", "string")):
         if not isinstance(request.get(member) or "", str):
@@ -72,7 +77,25 @@ def read_review(body: bytes, content_type: str) -> Review | Denial:
                 f"json: cannot unmarshal {kind_of(request[member])} into Go struct field "
                 f"AdmissionRequest.request.{member} of type {go_type}"
             )
-    return Review(version, request.get("uid") or "", request.get("namespace") or "", request.get("object"))
+    uid, namespace = request.get("uid") or "", request.get("namespace") or ""
+    return Review(version, kind, uid, namespace, request.get("object"))
+
+
+def _decoded(text: str) -> Any:
+    """The decoder takes what does not begin with a brace for YAML: a bare word is a string there.
+
+    YAML mappings, which it would take as well, are refused here: the API server sends JSON.
+    """
+    bare = text.strip()
+    if bare.startswith("{"):
+        return loads(text)
+    if not bare:
+        return {}
+    try:
+        value = loads(text)
+    except GoJsonError:
+        return [] if bare.startswith("[") else bare
+    return {} if value is None else value
 
 
 def unread(denial: Denial) -> bytes:
@@ -95,7 +118,9 @@ def allowed(review: Review, operations: list[Operation]) -> bytes:
 
 
 def _typed(review: Review) -> Object:
-    return {"kind": "AdmissionReview", "apiVersion": review.api_version}
+    """Version and kind go back as they came, whatever they are."""
+    typed = {"kind": review.kind, "apiVersion": review.api_version}
+    return {member: text for member, text in typed.items() if text}
 
 
 def _refused(uid: str, denial: Denial) -> Object:

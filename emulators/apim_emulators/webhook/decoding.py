@@ -7,7 +7,18 @@ validated the object before it asked, knows more of them than any webhook.
 
 from typing import Any
 
-from apim_emulators.webhook.gojson import BOOL, STRING, GoJsonError, Many, Strings, Struct, check, kind_of
+from apim_emulators.webhook.gojson import (
+    BOOL,
+    NO_KIND,
+    STRING,
+    TYPE_META,
+    GoJsonError,
+    Many,
+    Strings,
+    Struct,
+    check,
+    no_version_and_kind,
+)
 from apim_emulators.webhook.model import Object
 
 _ENV = Struct("EnvVar", {"name": STRING, "value": STRING})
@@ -38,13 +49,19 @@ _SPEC = Struct(
         "serviceAccountName": STRING, "hostNetwork": BOOL,
     },
 )  # fmt: skip
-_TYPE = Struct("", {"apiVersion": STRING, "kind": STRING})
 _POD = Struct("Pod", {"metadata": _METADATA, "spec": _SPEC})
 _ACCOUNT = Struct("ServiceAccount", {"metadata": _METADATA})
 
-_TYPE_META = (
-    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-)
+
+# What client-go's scheme knows besides pods, as far as somebody could send it by mistake.
+_REGISTERED = {
+    "v1": (
+        "ConfigMap", "Namespace", "Node", "PodTemplate", "ReplicationController", "Secret", "Service",
+        "ServiceAccount",
+    ),
+    "apps/v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "batch/v1": ("CronJob", "Job"),
+}  # fmt: skip
 
 
 class UndecodableError(ValueError):
@@ -59,23 +76,26 @@ def decode_pod(raw: Any) -> Object:
     if raw is None:
         raise UndecodableError("there is no content to decode")
     if not isinstance(raw, dict):
-        raise UndecodableError(
-            "couldn't get version/kind; json parse error: "
-            f"json: cannot unmarshal {kind_of(raw)} into Go value of type {_TYPE_META}"
-        )
+        raise UndecodableError(no_version_and_kind(raw))
     try:
-        check(raw, _TYPE)
+        check(raw, TYPE_META)
     except GoJsonError as error:
-        raise UndecodableError(f"couldn't get version/kind; json parse error: {error}") from None
+        raise UndecodableError(f"{NO_KIND}{error}") from None
     version, kind = raw.get("apiVersion") or "v1", raw.get("kind") or "Pod"
     if (version, kind) != ("v1", "Pod"):
-        shown = version if "/" in version else f"/{version}"
-        raise UndecodableError(f"unable to decode {shown}, Kind={kind} into *v1.Pod")
+        raise UndecodableError(_other_kind(version, kind))
     try:
         check(raw, _POD)
     except GoJsonError as error:
         raise UndecodableError(str(error)) from None
     return _without_null_elements(raw)
+
+
+def _other_kind(version: str, kind: str) -> str:
+    if kind not in _REGISTERED.get(version, ()):
+        return f'no kind "{kind}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:100"'
+    shown = version if "/" in version else f"/{version}"
+    return f"unable to decode {shown}, Kind={kind} into *v1.Pod"
 
 
 def decode_account(raw: Any) -> Object:

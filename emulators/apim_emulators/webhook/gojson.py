@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+NO_KIND = "couldn't get version/kind; json parse error: "
+_TYPE_META = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
 _LITERALS = ("true", "false", "null")
+_END = "unexpected end of JSON input"
 _SPACE = " \t\r\n"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -62,6 +67,8 @@ class Many:
 Shape = Scalar | Strings | Struct | Many
 STRING, BOOL = Scalar("string"), Scalar("bool")
 
+TYPE_META = Struct("", {"apiVersion": STRING, "kind": STRING})
+
 
 def check(value: Any, shape: Shape, owner: str = "", path: str = "") -> None:
     """Raises `GoJsonError` where Go could not put `value` into `shape`; null fits everywhere."""
@@ -107,6 +114,8 @@ def loads(text: str) -> Any:
 
 
 def _no_constant(name: str) -> Any:
+    if name.startswith("-"):
+        raise GoJsonError(f"invalid character {_quoted(name[1])} in numeric literal")
     raise GoJsonError(f"invalid character {_quoted(name[0])} looking for beginning of value")
 
 
@@ -116,6 +125,11 @@ def _mismatch(value: Any, go_type: str, owner: str, path: str) -> GoJsonError:
             f"json: cannot unmarshal {kind_of(value)} into Go struct field {owner}.{path} of type {go_type}"
         )
     return GoJsonError(f"json: cannot unmarshal {kind_of(value)} into Go value of type {go_type}")
+
+
+def no_version_and_kind(value: Any) -> str:
+    """Why `value` has no apiVersion and kind."""
+    return f"{NO_KIND}json: cannot unmarshal {kind_of(value)} into Go value of type {_TYPE_META}"
 
 
 def kind_of(value: Any) -> str:
@@ -134,13 +148,20 @@ def kind_of(value: Any) -> str:
 
 def _complaint(text: str, error: json.JSONDecodeError) -> str:
     """Go's words for the place where Python stopped."""
-    at = error.pos
     if error.msg.startswith("Unterminated string"):
-        return "unexpected end of JSON input"
+        return _END
+    if error.msg.startswith("Invalid control character"):
+        return f"invalid character {_quoted(text[error.pos])} in string literal"
+    if error.msg.startswith("Invalid \\"):
+        return _escape(text, text.index("\\", error.pos - 1))
+    at = error.pos
     while at < len(text) and text[at] in _SPACE:
         at += 1
     if at >= len(text):
-        return "unexpected end of JSON input"
+        return _END
+    number = _number(text, at)
+    if number:
+        return number
     character = _quoted(text[at])
     match error.msg:
         case "Extra data":
@@ -152,11 +173,29 @@ def _complaint(text: str, error: json.JSONDecodeError) -> str:
             return f"invalid character {character} after object key"
         case "Expecting value":
             return _literal(text, at) or f"invalid character {character} looking for beginning of value"
-        case message if message.startswith("Expecting property name") or "trailing comma" in message:
-            return f"invalid character {character} looking for beginning of object key string"
-        case message if message.startswith("Invalid control character"):
-            return f"invalid character {character} in string literal"
-    return f"invalid character {character} in string escape code"
+    return f"invalid character {character} looking for beginning of object key string"
+
+
+def _escape(text: str, at: int) -> str:
+    """What is wrong with the escape that begins at `at`."""
+    if text[at + 1 : at + 2] != "u":
+        return f"invalid character {_quoted(text[at + 1])} in string escape code" if text[at + 1 :] else _END
+    wrong = next((one for one in text[at + 2 : at + 6] if one not in "0123456789abcdefABCDEF"), "")
+    return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape" if wrong else _END
+
+
+def _number(text: str, at: int) -> str:
+    """What is wrong with a number that ends too early at `at`; empty when that is no number."""
+    after = _quoted(text[at + 1]) if at + 1 < len(text) else ""
+    if text[at] == "-":
+        return f"invalid character {after} in numeric literal" if after else _END
+    if at == 0 or not text[at - 1].isdigit():
+        return ""
+    if text[at] == ".":
+        return f"invalid character {after} after decimal point in numeric literal" if after else _END
+    if text[at] in "eE":
+        return f"invalid character {after} in exponent of numeric literal" if after else _END
+    return ""
 
 
 def _literal(text: str, at: int) -> str | None:
@@ -165,7 +204,7 @@ def _literal(text: str, at: int) -> str | None:
         if text[at] == literal[0]:
             for index, wanted in enumerate(literal[1:], 1):
                 if at + index >= len(text):
-                    return "unexpected end of JSON input"
+                    return _END
                 if text[at + index] != wanted:
                     found = _quoted(text[at + index])
                     return f"invalid character {found} in literal {literal} (expecting {_quoted(wanted)})"
@@ -195,4 +234,6 @@ def _quoted(character: str) -> str:
         return r"'\''"
     if character == '"':
         return "'\"'"
-    return f"'{character}'" if character.isprintable() else f"'\\x{ord(character):02x}'"
+    escapes = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\\": "\\\\"}
+    shown = character if character.isprintable() else f"\\x{ord(character):02x}"
+    return f"'{escapes.get(character, shown)}'"
