@@ -102,7 +102,12 @@ def _named(certificate: KeyCredential, jws: Jws) -> bool:
     """Whether the header names this certificate; its own keys (`x5c`, `jwk`) are never looked at."""
     sha256, sha1 = jws.header.get("x5t#S256"), jws.header.get("x5t")
     if sha256 is not None:
-        return bool(sha256 == certificate.thumbprint_sha256)
+        return _thumbprint(sha256) == certificate.thumbprint_sha256
     if sha1 is not None:
-        return bool(sha1 == certificate.thumbprint)
+        return _thumbprint(sha1) == certificate.thumbprint
     return jws.header.get("kid") == certificate.thumbprint
+
+
+def _thumbprint(presented: object) -> str:
+    """As RFC 7515 writes it: MSAL for Python pads its thumbprints (msal/oauth2cli/assertion.py)."""
+    return text(presented).rstrip("=")

@@ -58,6 +58,13 @@ async def test_a_credential_is_made_changed_listed_and_deleted(cloud: Cloud) -> 
     assert error(await ask(cloud, "GET", url)) == (404, "ResourceNotFound")
 
 
+@pytest.mark.parametrize("version", ["2018-11-30", "2024-11-30", "2025-05-31-preview"])
+async def test_an_identity_is_made_with_the_versions_that_clients_send(cloud: Cloud, version: str) -> None:
+    """azure-mgmt-msi's newest, and the preview that the Azure CLI 2.91 asks for."""
+    answer = await cloud.ask("PUT", IDENTITY, version=version, json={"location": "westeurope"})
+    assert answer.status_code == 201, answer.text
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -186,6 +186,16 @@ async def test_a_certificate_assertion_is_taken(entra: Entra, header: dict[str, 
     assert decoded(answer.json()["access_token"])[1]["appidacr"] == "2"
 
 
+@pytest.mark.parametrize("name", ["x5t", "x5t#S256"])
+async def test_a_padded_thumbprint_names_the_certificate(entra: Entra, name: str) -> None:
+    """MSAL for Python pads what RFC 7515 does not."""
+    ask = Ask(entra, "certificate")
+    facts = entra.directory.list_certificates(APP_OBJECT)[0]
+    own = {"x5t": facts.thumbprint, "x5t#S256": facts.thumbprint_sha256}[name]
+    ask.header.update({"x5t": None, name: f"{own}="})
+    assert (await ask.send()).status_code == 200
+
+
 async def test_a_replayed_certificate_assertion_is_refused_where_the_settings_say_so(entra: Entra) -> None:
     """By its `jti`, until it has expired."""
     ask = Ask(entra, "certificate")
