@@ -3,7 +3,7 @@
 validator half: the service's system-assigned identity reads role assignments, role definitions and
 deny assignments from ARM, which takes `Microsoft.Authorization/*/read` at or above the service.
 reader half: by what it read, the caller holds the data action `getConfiguration` at or above the
-gateway. Both must pass; the caller sees the same 403 for either. (apim.md 4.1, 4.2.)
+gateway. Both must pass; the caller sees the same 403 for either.
 """
 
 from dataclasses import dataclass

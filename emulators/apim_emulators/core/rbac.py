@@ -1,4 +1,4 @@
-"""Azure RBAC evaluation: pure. (apim.md 4.3; Microsoft's RBAC overview.)
+"""Azure RBAC evaluation: pure. (Microsoft's page "What is Azure role-based access control".)
 
 Deny assignments are looked at first, then role assignments; both are inherited from parent scopes,
 additive, and reach a principal directly or through groups (transitively, resolved by the caller).

@@ -67,7 +67,7 @@ class ServiceAccountName:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Revision:
-    """A configuration revision; travels as 8 lower-case hex digits (apim.md 3.1)."""
+    """A configuration revision; travels as 8 lower-case hex digits, as public gateway logs show it."""
 
     number: int
 

@@ -1,4 +1,4 @@
-"""The Walk: one view model of what happened to a pod, hop by hop (DESIGN.md, section 2).
+"""The Walk: one view model of what happened to a pod, hop by hop.
 
 Terminal, reports, `explain` and the expectations of scenarios all read this. A Walk tells the newest
 attempt: after a refusal it ends at the refusal, after a recovery it tells the way that worked.
