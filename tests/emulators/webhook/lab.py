@@ -139,7 +139,9 @@ async def open_bench(
     api = IssuerState(MemoryStore(), PooledKeys(), admin_token="admin")
     api.put_cluster(Cluster("contoso", "https://oidc.sandbox.test/contoso", version=version))
     async with AsyncExitStack() as stack:
-        nowhere = await stack.enter_async_context(httpx.AsyncClient())
+        nowhere = await stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(599)))
+        )
         journal = ActorJournal(MemoryJournal(), "oidc", clock)
         server = create_api_server(Context(clock, SeededIds("oidc"), journal, nowhere), api)
         to_server = await stack.enter_async_context(
