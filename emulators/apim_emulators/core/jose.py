@@ -72,7 +72,7 @@ class SigningKey:
 
 
 def kubernetes_key_id(public: RSAPublicKey) -> str:
-    """The API server's `kid`: base64url of SHA-256 over the DER key (Kubernetes, pkg/serviceaccount/jwt.go)."""
+    """The API server's `kid`: base64url of SHA-256 over the DER key (pkg/serviceaccount/jwt.go)."""
     der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return b64url(sha256(der).digest())
 
