@@ -50,6 +50,9 @@ GATEWAY_NOT_FOUND = ApimError(
 API_NOT_FOUND = ApimError(
     "ResourceNotFound", 404, "API not found.", "assumed", f"{_REST}; the text is ours",
 )  # fmt: skip
+PART_NOT_FOUND = ApimError(
+    "ResourceNotFound", 404, "{noun} not found.", "assumed", f"{_REST}; the text is ours",
+)  # fmt: skip
 VALIDATION_ERROR = ApimError(
     "ValidationError", 400, "One or more fields contain incorrect values: {problem}", "observed", _REST,
 )  # fmt: skip
@@ -103,6 +106,20 @@ METHOD_NOT_ALLOWED = ApimError(
 )  # fmt: skip
 SNAPSHOT_REQUIRED = ApimError(
     "SnapshotRequired", 410, "Events after {asked} are not kept; take a snapshot.", "assumed", _OURS,
+)  # fmt: skip
+LEGACY_RETIRED = ApimError(
+    "BadRequest", 400,
+    "Version 1 of the configuration API is retired: use https://{service}.configuration.azure-api.net.",
+    "assumed", "retired on 2023-10-01 by Microsoft's migration guide; Azure/"
+    "api-management-self-hosted-gateway#37 shows 400 (Bad Request) for another cause; the body is ours",
+)  # fmt: skip
+LEGACY_DISABLED = ApimError(
+    "Forbidden", 403, "Version 1 of the configuration API is disabled (configurationApi.legacyApi).",
+    "assumed", _OURS,
+)  # fmt: skip
+THROTTLED = ApimError(
+    "TooManyRequests", 429, "More than {limit} requests in a minute; try again in {seconds} seconds.",
+    "assumed", _OURS,
 )  # fmt: skip
 BAD_REQUEST = ApimError(
     "BadRequest", 400, "{problem}", "assumed", _OURS,

@@ -1,9 +1,10 @@
 """A gateway's configuration feed: pure. A snapshot at revision R plus the events after R is the state now.
 
-A gateway is told of itself and of the APIs assigned to it, each as an entity. Whatever changes an
-entity's data is an event with a revision of its own; the newest events are kept, and a gateway that
-asks from before them must take a snapshot. (Shape ours; paging by `$top` and `$skiptoken`, hex
-revisions and the compaction to a snapshot follow the public logs, see the behaviours.)
+A gateway is told of itself, of the APIs assigned to it and of what these need (policies, named values,
+subscriptions, its host names and their certificates), each as an entity. Whatever changes an entity's
+data is an event with a revision of its own; the newest events are kept, and a gateway that asks from
+before them must take a snapshot. (Shape ours; paging by `$top` and `$skiptoken`, hex revisions and the
+compaction to a snapshot follow the public logs, see the behaviours.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from apim_emulators.apim.model import Api, Gateway, Service
+from apim_emulators.apim.parts import (
+    Certificate,
+    HostnameConfiguration,
+    NamedValue,
+    Parts,
+    Policy,
+    Product,
+    Subscription,
+    certificate_json,
+    hostname_json,
+    named_value_json,
+    subscription_json,
+)
 
 Operation = Literal["upsert", "delete"]
 Entities = Mapping[str, Mapping[str, Any]]
@@ -51,38 +65,105 @@ class Compacted:
     head: int
 
 
-def entities(service: Service, gateway: Gateway, apis: Iterable[Api]) -> dict[str, dict[str, Any]]:
+def entities(
+    service: Service, gateway: Gateway, apis: Iterable[Api], parts: Parts
+) -> dict[str, dict[str, Any]]:
     """What `gateway` is to know, by entity name."""
-    told: dict[str, dict[str, Any]] = {
-        "gateway": {
-            "name": gateway.name,
-            "serviceName": service.name,
-            "description": gateway.description,
-            "locationData": {
-                "name": gateway.location.name,
-                "city": gateway.location.city,
-                "district": gateway.location.district,
-                "countryOrRegion": gateway.location.country_or_region,
-            },
-        }
+    served = list(apis)
+    told: dict[str, dict[str, Any]] = {"gateway": _gateway(service, gateway)}
+    everywhere = parts.get(Policy, f"{service.id}/policies/policy")
+    if everywhere is not None:
+        told["policy"] = {"policy": everywhere.xml}
+    for api in served:
+        told[f"apis/{api.name}"] = _api(api, parts)
+    for value in parts.below(NamedValue, f"{service.id}/namedValues"):
+        told[f"namedValues/{value.name}"] = named_value_json(value)
+    told |= _subscriptions(service, served, parts)
+    told |= _hosts(gateway, parts)
+    return told
+
+
+def _gateway(service: Service, gateway: Gateway) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": gateway.name,
+        "serviceName": service.name,
+        "description": gateway.description,
+        "locationData": {
+            "name": gateway.location.name,
+            "city": gateway.location.city,
+            "district": gateway.location.district,
+            "countryOrRegion": gateway.location.country_or_region,
+        },
     }
-    for api in apis:
-        told[f"apis/{api.name}"] = {
-            "name": api.name,
-            "path": api.path,
-            "serviceUrl": api.service_url,
-            "protocols": list(api.protocols),
-            "displayName": api.display_name or api.name,
-            "operations": [
-                {
-                    "name": operation.name,
-                    "method": operation.method,
-                    "urlTemplate": operation.url_template,
-                    "displayName": operation.display_name or operation.name,
-                }
-                for operation in api.operations
-            ],
+    if service.identity is not None:
+        told["identity"] = {
+            "type": "systemAssigned",
+            "clientId": service.identity.client_id,
+            "tenantId": service.identity.tenant_id,
         }
+    return told
+
+
+def _api(api: Api, parts: Parts) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": api.name,
+        "path": api.path,
+        "serviceUrl": api.service_url,
+        "protocols": list(api.protocols),
+        "displayName": api.display_name or api.name,
+        "operations": [
+            {
+                "name": operation.name,
+                "method": operation.method,
+                "urlTemplate": operation.url_template,
+                "displayName": operation.display_name or operation.name,
+            }
+            | _policy(f"{api.id}/operations/{operation.name}", parts)
+            for operation in api.operations
+        ],
+    } | _policy(api.id, parts)
+    if api.subscription_required:
+        told["subscriptionRequired"] = True
+    if api.version is not None:
+        told |= {"apiVersion": api.version.name, "versioningScheme": api.version.scheme}
+        if api.version.scheme == "Query":
+            told["versionQueryName"] = api.version.key
+        if api.version.scheme == "Header":
+            told["versionHeaderName"] = api.version.key
+    return told
+
+
+def _policy(scope_id: str, parts: Parts) -> dict[str, Any]:
+    found = parts.get(Policy, f"{scope_id}/policies/policy")
+    return {"policy": found.xml} if found else {}
+
+
+def _subscriptions(service: Service, apis: list[Api], parts: Parts) -> dict[str, dict[str, Any]]:
+    """Those that open an API of the gateway, each with the names of these APIs."""
+    told = {}
+    for subscription in parts.below(Subscription, f"{service.id}/subscriptions"):
+        kind, _, name = subscription.scope.rstrip("/").lower().removeprefix("/").rpartition("/")
+        if name == "apis":
+            covered = [api.name for api in apis]
+        elif kind.endswith("products"):
+            product = parts.get(Product, f"{service.id}/products/{name}")
+            held = {one.lower() for one in product.apis} if product else set()
+            covered = [api.name for api in apis if api.name.lower() in held]
+        else:
+            covered = [api.name for api in apis if api.name.lower() == name]
+        if covered:
+            told[f"subscriptions/{subscription.name}"] = subscription_json(subscription, covered)
+    return told
+
+
+def _hosts(gateway: Gateway, parts: Parts) -> dict[str, dict[str, Any]]:
+    """The gateway's host names, and the certificates that they name: no other leaves the service."""
+    told: dict[str, dict[str, Any]] = {}
+    for host in parts.below(HostnameConfiguration, f"{gateway.id}/hostnameConfigurations"):
+        told[f"hostnameConfigurations/{host.name}"] = hostname_json(host)
+        certificate = parts.get(Certificate, host.certificate_id)
+        if certificate is not None:
+            told[f"certificates/{certificate.name}"] = certificate_json(certificate)
     return told
 
 

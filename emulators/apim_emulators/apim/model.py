@@ -71,6 +71,15 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiVersion:
+    """An API's version and where a request says it: `scheme` is Segment, Query or Header, `key` its name."""
+
+    name: str
+    scheme: str = "Segment"
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """An API of the service. `path` is below the gateway's root, without slashes at its ends."""
 
@@ -81,6 +90,8 @@ class Api:
     display_name: str = ""
     protocols: tuple[str, ...] = ("https",)
     operations: tuple[Operation, ...] = ()
+    subscription_required: bool = False
+    version: ApiVersion | None = None
 
     @property
     def id(self) -> str:

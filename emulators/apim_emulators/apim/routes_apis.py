@@ -17,11 +17,18 @@ from apim_emulators.apim.entity import (
     service_of,
 )
 from apim_emulators.apim.errors import API_NOT_FOUND, VALIDATION_ERROR, ApimRefusedError
-from apim_emulators.apim.model import Api, Operation
+from apim_emulators.apim.model import Api, ApiVersion, Operation
+from apim_emulators.apim.parts import Policy
 from apim_emulators.apim.resources import BASE, Provider
 
 APIS = BASE + "/{service}/apis"
 _NAME = re.compile(r"[^*#&+:<>?/]{1,256}")
+
+
+class VersionSetBody(CamelModel):
+    versioning_scheme: Literal["Segment", "Query", "Header"]
+    version_query_name: str = Field(default="api-version", min_length=1, max_length=100)
+    version_header_name: str = Field(default="api-version", min_length=1, max_length=100)
 
 
 class ApiProperties(CamelModel):
@@ -29,6 +36,18 @@ class ApiProperties(CamelModel):
     path: str = Field(max_length=400)
     service_url: str | None = Field(default=None, max_length=2000)
     protocols: list[Literal["http", "https", "ws", "wss"]] = Field(default=["https"], min_length=1)
+    subscription_required: bool = False
+    api_version: str = Field(default="", max_length=100)
+    api_version_set: VersionSetBody | None = None
+
+    def version(self) -> ApiVersion | None:
+        """None for an API without a version."""
+        chosen = self.api_version_set
+        if chosen is None or not self.api_version:
+            return None
+        names = {"Query": chosen.version_query_name, "Header": chosen.version_header_name}
+        scheme = chosen.versioning_scheme
+        return ApiVersion(self.api_version, scheme, names.get(scheme, ""))
 
 
 class ApiBody(CamelModel):
@@ -59,8 +78,9 @@ def api_json(api: Api, parent: str = "") -> dict[str, Any]:
             "path": api.path,
             "serviceUrl": api.service_url,
             "protocols": list(api.protocols),
-            "subscriptionRequired": False,
-        },
+            "subscriptionRequired": api.subscription_required,
+        }
+        | ({"apiVersion": api.version.name} if api.version else {}),
     }
 
 
@@ -115,9 +135,12 @@ def router(provider: Provider) -> APIRouter:
             display_name=body.display_name,
             protocols=tuple(body.protocols),
             operations=before.operations if before else (),
+            subscription_required=body.subscription_required,
+            version=body.version(),
         )
         for other in state.apis(service.id):
-            if other.path.lower() == made.path.lower() and other.name != made.name:
+            same = (other.path.lower(), other.version) == (made.path.lower(), made.version)
+            if same and other.name != made.name:
                 raise ApimRefusedError(
                     VALIDATION_ERROR, problem=f"path: {made.path!r} is the path of API {other.name!r}"
                 )
@@ -159,6 +182,9 @@ def router(provider: Provider) -> APIRouter:
             return Response(status_code=204)
         check_if_match(request, state.api_revision(found.id), required=True)
         state.put_api(replace(found, operations=kept), by=caller(request))
+        policy = state.part(Policy, f"{found.id}/operations/{operation}/policies/policy")
+        if policy is not None:
+            state.delete_part(policy, by=caller(request))
         return Response(status_code=200)
 
     return routes

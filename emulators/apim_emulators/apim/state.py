@@ -4,12 +4,13 @@ Every change is published to the feeds of the gateways that it concerns before t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from apim_emulators.apim import feed
 from apim_emulators.apim.feed import Compacted, FeedEvent, Head, Page
 from apim_emulators.apim.model import Api, Gateway, GatewayApi, GatewayKeys, Instance, Service
+from apim_emulators.apim.parts import P, Part, Parts, service_of, shown
 from apim_emulators.apim.settings import ApimSettings
 from apim_emulators.core.events import ResourceChanged
 from apim_emulators.core.ids import Ids
@@ -54,6 +55,7 @@ class ApimState:
         self._assigned = store.collection("apim/gatewayApis", GatewayApi)
         self._keys = store.collection("apim/gatewayKeys", GatewayKeys)
         self._heads = store.collection("apim/feedHeads", Head)
+        self.kept_parts = Parts(store)
         self._instances: dict[str, dict[str, Instance]] = {}
 
     # --- services
@@ -62,8 +64,7 @@ class ApimState:
         before = self.service(service.id)
         self._services.put(service.id.lower(), service)
         self._tell("service", service.id, service.name, before, service, by)
-        for gateway in self.gateways(service.id):
-            self._publish(gateway)
+        self._publish_service(service.id)
 
     def service(self, service_id: str) -> Service | None:
         return self._services.get(service_id.lower())
@@ -90,6 +91,7 @@ class ApimState:
             self.delete_gateway(gateway.id, by=by)
         for api in list(self.apis(service_id)):
             self.delete_api(api.id, by=by)
+        self._remove_below(service_id, by)
         self._services.delete(service_id.lower())
         self._tell("service", before.id, before.name, before, None, by)
         return before
@@ -115,6 +117,7 @@ class ApimState:
             return None
         for assigned in list(self.gateway_apis(gateway_id)):
             self._assigned.delete(assigned.id.lower())
+        self._remove_below(gateway_id, by)
         self._gateways.delete(gateway_id.lower())
         self._keys.delete(gateway_id.lower())
         self._tell("gateway", before.id, before.name, before, None, by)
@@ -162,6 +165,7 @@ class ApimState:
         if before is not None:
             self._apis.delete(api_id.lower())
             self._tell("api", before.id, before.name, before, None, by)
+            self._remove_below(before.id, by)
             for gateway in list(self.gateways(before.service_id)):
                 self.unassign_api(gateway.id, before.name, by=by)
         return before
@@ -196,6 +200,34 @@ class ApimState:
             api = self.api(f"{gateway.service_id}/apis/{assigned.api_name}")
             if api is not None:
                 yield api
+
+    # --- policies, named values, certificates, products, subscriptions, host names
+
+    def put_part(self, part: Part, *, by: str = "") -> None:
+        before = self.kept_parts.get(type(part), part.id)
+        self.kept_parts.put(part)
+        self._tell(part.noun, part.id, part.id.rpartition("/")[2], before, part, by)
+        self._publish_service(service_of(part.id))
+
+    def part(self, kind: type[P], part_id: str) -> P | None:
+        return self.kept_parts.get(kind, part_id)
+
+    def parts(self, kind: type[P], owner_id: str) -> list[P]:
+        """All of a kind below `owner_id`."""
+        return self.kept_parts.below(kind, owner_id)
+
+    def part_revision(self, part: Part) -> int:
+        return self.kept_parts.revision_of(part)
+
+    def delete_part(self, part: Part, *, by: str = "") -> None:
+        self.kept_parts.delete(part)
+        self._tell(part.noun, part.id, part.id.rpartition("/")[2], part, None, by)
+        self._publish_service(service_of(part.id))
+
+    def _remove_below(self, owner_id: str, by: str) -> None:
+        for part in list(self.kept_parts.everything_below(owner_id)):
+            self.kept_parts.delete(part)
+            self._tell(part.noun, part.id, part.id.rpartition("/")[2], part, None, by)
 
     # --- the feed
 
@@ -249,6 +281,10 @@ class ApimState:
             if any(found.api_name.lower() == api.name.lower() for found in self.gateway_apis(gateway.id)):
                 self._publish(gateway)
 
+    def _publish_service(self, service_id: str) -> None:
+        for gateway in list(self.gateways(service_id)):
+            self._publish(gateway)
+
     def _publish_id(self, gateway_id: str) -> None:
         gateway = self.gateway(gateway_id)
         if gateway is not None:
@@ -259,7 +295,7 @@ class ApimState:
         service = self.service(gateway.service_id)
         if service is None:
             return
-        after = feed.entities(service, gateway, self.apis_of(gateway))
+        after = feed.entities(service, gateway, self.apis_of(gateway), self.kept_parts)
         _, before = self.snapshot(gateway)
         key = gateway.id.lower()
         events, told = self._events(gateway), self._told_to(gateway)
@@ -295,4 +331,4 @@ class ApimState:
 
 
 def _properties(value: Any) -> Mapping[str, Any]:
-    return {} if value is None else asdict(value)
+    return {} if value is None else shown(value)

@@ -40,6 +40,7 @@ ON_PREM = {
     "serviceName": "contoso",
     "description": "the gateway at home",
     "locationData": {"name": "sandbox", "city": None, "district": None, "countryOrRegion": None},
+    "identity": {"type": "systemAssigned", "clientId": derived_uuid("contoso", "client"), "tenantId": TENANT},
 }
 
 

@@ -13,6 +13,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from apim_emulators.apim import feed
 from apim_emulators.apim.feed import Compacted
 from apim_emulators.apim.model import Api, Gateway, Operation, Service
+from apim_emulators.apim.parts import (
+    Certificate,
+    HostnameConfiguration,
+    NamedValue,
+    Part,
+    Policy,
+    Product,
+    Subscription,
+)
 from apim_emulators.apim.settings import ApimSettings
 from apim_emulators.apim.state import ApimState
 from apim_emulators.core.keys import PooledKeys
@@ -23,6 +32,22 @@ SERVICE = Service(
 )
 GATEWAYS = (Gateway(SERVICE.id, "one"), Gateway(SERVICE.id, "two"))
 apis = st.sampled_from(["echo", "users", "orders"])
+CERTIFICATE = Certificate(SERVICE.id, "tls", "CN=x", "AB", 0.0, "not a certificate", "not a key")
+parts: st.SearchStrategy[Part] = st.one_of(
+    st.builds(Policy, st.sampled_from([SERVICE.id, f"{SERVICE.id}/apis/echo"]), st.sampled_from("12")),
+    st.builds(NamedValue, st.just(SERVICE.id), st.sampled_from("ab"), st.just("n"), st.sampled_from("12")),
+    st.builds(Product, st.just(SERVICE.id), st.just("p"), st.just(""), st.tuples(apis)),
+    st.builds(
+        Subscription, st.just(SERVICE.id), st.sampled_from("ab"),
+        st.sampled_from(["apis", "apis/echo", "products/p"]).map(lambda end: f"{SERVICE.id}/{end}"),
+        st.sampled_from("12"), st.just("2"),
+    ),
+    st.builds(
+        HostnameConfiguration, st.sampled_from([gateway.id for gateway in GATEWAYS]), st.just("h"),
+        st.sampled_from(["a.test", "b.test"]), st.sampled_from(["", CERTIFICATE.id]),
+    ),
+    st.just(CERTIFICATE),
+)  # fmt: skip
 gateways = st.sampled_from(GATEWAYS)
 
 
@@ -89,6 +114,14 @@ class Feed(RuleBasedStateMachine):
         self.state.delete_gateway(gateway.id)
         self.state.put_gateway(gateway)
 
+    @rule(part=parts)
+    def put_part(self, part: Part) -> None:
+        self.state.put_part(part)
+
+    @rule(part=parts)
+    def delete_part(self, part: Part) -> None:
+        self.state.delete_part(part)
+
     @rule()
     def restart(self) -> None:
         self.store.close()
@@ -106,7 +139,9 @@ class Feed(RuleBasedStateMachine):
             current = self.state.gateway(gateway.id)
             assert current is not None
             revision, entities = self.state.snapshot(gateway)
-            assert entities == feed.entities(SERVICE, current, self.state.apis_of(current))
+            assert entities == feed.entities(
+                SERVICE, current, self.state.apis_of(current), self.state.kept_parts
+            )
             assert revision == self.state.head(gateway)
 
     def teardown(self) -> None:

@@ -244,5 +244,5 @@ async def test_a_name_is_taken_once(cloud: Cloud) -> None:
 
 async def test_what_the_provider_does_not_have_is_said(cloud: Cloud) -> None:
     """404 that names the request."""
-    answer = await ask(cloud, "GET", f"{SERVICE}/products/{derived_uuid('x')}")
+    answer = await ask(cloud, "GET", f"{SERVICE}/workspaces/{derived_uuid('x')}")
     assert error(answer) == (404, "NotFound")
