@@ -18,7 +18,7 @@ from apim_emulators.core.journal import Record
 from apim_sandbox.cli.manifests import settled, watch
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
-from apim_sandbox.cli.render.explanation import explanation_lines
+from apim_sandbox.cli.render.explanation import command_lines, explanation_lines
 from apim_sandbox.cli.render.line import EMPTY, Line, Style, line, milliseconds, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.run import ephemeral_sandbox
@@ -213,13 +213,15 @@ class Demo:
 
     def _say(self, text: str, command: str = "") -> None:
         self._print(*paragraph(text, indent=2))
-        if command:
-            self._print(line("  $ ", (command, "command")))
+        self._command(command)
 
     def _title(self, text: str, command: str = "") -> None:
         self._print(EMPTY, line((text, "strong")))
-        if command:
-            self._print(line("  $ ", (command, "command")))
+        self._command(command)
+
+    def _command(self, command: str) -> None:
+        for number, text in enumerate(command_lines(command) if command else ()):
+            self._print(line("    " if number else "  $ ", (text, "command")))
 
     def _show_hops(self, lines: list[Line]) -> None:
         if lines:
