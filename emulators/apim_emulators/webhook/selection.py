@@ -51,18 +51,17 @@ class LabelSelector:
     match_labels: Mapping[str, str] = field(default_factory=dict)
     match_expressions: tuple[Requirement, ...] = ()
 
-    def unmet(self, labels: Mapping[str, str]) -> str:
+    def unmet(self, labels: Mapping[str, str], whose: str) -> str:
         """The first requirement that does not hold, for people; empty when all do."""
         for key, wanted in self.match_labels.items():
-            if labels.get(key) != wanted:
-                return f'{key}: "{wanted}"'
+            if key not in labels:
+                return f'{whose} has no label {key}: "{wanted}"'
+            if labels[key] != wanted:
+                return f'{whose}\'s label {key} is "{labels[key]}", not "{wanted}"'
         for one in self.match_expressions:
             if not one.holds(labels):
-                return (
-                    f"{one.key} {one.operator} {list(one.values)}"
-                    if one.values
-                    else f"{one.key} {one.operator}"
-                )
+                values = f" {list(one.values)}" if one.values else ""
+                return f"{whose}'s labels do not meet {one.key} {one.operator}{values}"
         return ""
 
 
@@ -73,26 +72,35 @@ class Configuration:
     object_selector: LabelSelector = LabelSelector({USE_LABEL: "true"})
     namespace_selector: LabelSelector = LabelSelector()
     failure_policy: Literal["Fail", "Ignore"] = "Fail"
-    timeout: int = 10
+    timeout: float = 10
     namespace: str = "azure-workload-identity-system"
 
     def why_not(self, pod: Mapping[str, Any], namespace_labels: Mapping[str, str]) -> str:
         """Why the webhook is not asked about `pod`; empty when it is. The service account has no say."""
         labels = (pod.get("metadata") or {}).get("labels") or {}
-        unmet = self.object_selector.unmet(labels)
+        unmet = self.object_selector.unmet(labels, "the pod")
         if unmet:
-            return f"the pod's labels do not meet the webhook's objectSelector: {unmet}"
-        unmet = self.namespace_selector.unmet(namespace_labels)
-        return f"the namespace's labels do not meet the webhook's namespaceSelector: {unmet}" if unmet else ""
+            return unmet
+        unmet = self.namespace_selector.unmet(namespace_labels, "the namespace")
+        return f"the webhook's namespaceSelector leaves it out: {unmet}" if unmet else ""
 
-    def call_failed(self, cause: str) -> str:
-        """What the client sees when the webhook can't be called; empty: the pod is admitted unmutated."""
-        if self.failure_policy == "Ignore":
-            return ""
+    @property
+    def admits_unasked(self) -> bool:
+        """Whether a pod is let through unmutated when the webhook can't be called."""
+        return self.failure_policy == "Ignore"
+
+    def unreachable(self, cause: str) -> str:
+        """How the API server's own client tells of a call that got no answer."""
         return (
-            f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": failed to call webhook: '
             f'Post "https://azure-wi-webhook-webhook-service.{self.namespace}.svc:443/mutate-v1-pod'
-            f'?timeout={self.timeout}s": {cause}'
+            f'?timeout={self.timeout:g}s": {cause}'
+        )
+
+    def call_failed(self, error: str) -> str:
+        """What the API server says when the webhook can't be called; failurePolicy Ignore only logs it."""
+        return (
+            f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": '
+            f"failed to call webhook: {error}"
         )
 
 

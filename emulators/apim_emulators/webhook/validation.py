@@ -31,3 +31,9 @@ def _container(container: Mapping[str, Any], path: str) -> Iterator[str]:
         if mount_path in paths:
             yield f'{path}.volumeMounts[{index}].mountPath: Invalid value: "{mount_path}": must be unique'
         paths.add(mount_path)
+
+
+def invalid(name: str, complaints: list[str]) -> str:
+    """The API server's answer to a pod with complaints (apimachinery `errors.NewInvalid`)."""
+    told = complaints[0] if len(complaints) == 1 else f"[{', '.join(complaints)}]"
+    return f'Pod "{name}" is invalid: {told}'

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from apim_emulators.core.vocabulary import ServiceAccountName
 
@@ -110,6 +110,21 @@ class Cluster(Protocol):
 
     async def events(self) -> list[EventView]:
         """The cluster's events, oldest first."""
+        ...
+
+    async def pod(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The pod as admission left it, a Kubernetes object; None when there is none of that name."""
+        ...
+
+    async def service_accounts(self) -> list[Mapping[str, Any]]:
+        """Every service account, as a Kubernetes object."""
+        ...
+
+    async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:
+        """A token as the kubelet would project it for `audience`, the API server's own where that is empty.
+
+        Raises `ClusterError`.
+        """
         ...
 
     def attach(self, service_account: ServiceAccountName) -> AbstractAsyncContextManager[Attachment]:

@@ -486,7 +486,7 @@ async def not_selected(case: Case) -> None:
     for value in (None, *case.quoted):
         pod = a_pod()
         pod["metadata"]["labels"] = {} if value is None else {"azure.workload.identity/use": value}
-        assert "objectSelector" in Configuration().why_not(pod, {})
+        assert "label azure.workload.identity/use" in Configuration().why_not(pod, {})
 
 
 @reads("DV-03")
@@ -500,7 +500,7 @@ async def label_on_account(case: Case) -> None:
         assert found
         manifest = {"metadata": {**found.manifest["metadata"], "labels": label}}
         bench.api.put_object("contoso", "serviceaccounts", "ns1", "sa", manifest, new_uid="u", created="")
-        assert "objectSelector" in Configuration().why_not(pod, {})
+        assert "label azure.workload.identity/use" in Configuration().why_not(pod, {})
 
 
 @reads("DV-43")
@@ -530,8 +530,10 @@ async def nothing_to_change(case: Case) -> None:
 @reads("DV-49")
 async def webhook_down(case: Case) -> None:
     cause = "dial tcp 10.96.0.9:443: connect: connection refused"
-    assert Configuration(failure_policy="Ignore").call_failed(cause) == ""
-    assert Configuration(failure_policy="Fail").call_failed(cause) == (
+    assert Configuration(failure_policy="Ignore").admits_unasked
+    configuration = Configuration(failure_policy="Fail")
+    assert not configuration.admits_unasked
+    assert configuration.call_failed(configuration.unreachable(cause)) == (
         'Internal error occurred: failed calling webhook "mutation.azure-workload-identity.io": '
         'failed to call webhook: Post "https://azure-wi-webhook-webhook-service.azure-workload-identity-system.svc:443'
         f'/mutate-v1-pod?timeout=10s": {cause}'

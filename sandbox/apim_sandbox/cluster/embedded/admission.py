@@ -1,7 +1,7 @@
 """The API server's part of admission: who is asked about a pod, and what becomes of the answer.
 
 The webhook is called over HTTPS with an AdmissionReview whenever its selectors match; that is the
-API server's decision alone, the webhook never looks at the label (AWI `pkg/webhook`).
+API server's decision alone, the webhook never looks at the label (`pkg/webhook` of azure-workload-identity).
 """
 
 import base64
@@ -17,11 +17,10 @@ from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodAdmitted
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import WEBHOOK_HOST
-from apim_sandbox.cluster.embedded.objects import Raw, items, labels, mapping, service_account_of
+from apim_emulators.webhook import selection
+from apim_emulators.webhook.validation import invalid, pod_complaints
+from apim_sandbox.cluster.embedded.objects import Raw, items, mapping, service_account_of
 from apim_sandbox.cluster.embedded.patch import PatchError, apply_patch
-
-USE_LABEL = "azure.workload.identity/use"
-WEBHOOK_NAME = "mutation.azure-workload-identity.io"
 
 SELECTED_BY_LABEL = Behaviour(
     id="cluster.webhook-selection",
@@ -54,6 +53,15 @@ class WebhookSettings:
     timeout: float = 10.0
     namespace_selector: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def configuration(self) -> selection.Configuration:
+        """The webhook's entry of the MutatingWebhookConfiguration."""
+        return selection.Configuration(
+            namespace_selector=selection.LabelSelector(self.namespace_selector),
+            failure_policy=self.failure_policy,
+            timeout=self.timeout,
+        )
+
 
 class Admission:
     """Asks the webhook about pods and journals what came of it."""
@@ -61,6 +69,7 @@ class Admission:
     def __init__(self, context: Context, settings: WebhookSettings) -> None:
         self._context = context
         self._settings = settings
+        self._configuration = settings.configuration
         self._refused: dict[str, tuple[str, str]] = {}  # what was last said about each owner's pods
 
     async def admit(self, raw: Raw, name: str, namespace_labels: Raw, place: str = "") -> Raw:
@@ -70,19 +79,9 @@ class Admission:
         """
         started = self._context.clock.tick()
         namespace = raw["metadata"]["namespace"]
-        account = service_account_of(mapping(raw.get("spec")))
 
         def journal(outcome: Any, reason: str = "", after: Raw | None = None) -> None:
-            # A controller tries for hours what is refused each time for the same reason: said once.
-            owner = raw["metadata"].get("generateName") or name
-            known, self._refused[owner] = self._refused.get(owner), (outcome, reason)
-            if outcome in ("denied", "failed") and known == (outcome, reason):
-                return
-            env, volumes, mounts = added(raw, after) if after is not None else ({}, (), ())
-            event = PodAdmitted(
-                namespace, name, account, outcome, reason, self._settings.profile, env, volumes, mounts, place
-            )
-            self._context.journal.append(event, duration=self._context.clock.tick() - started)
+            self._tell(raw, name, outcome, reason, after, place, self._context.clock.tick() - started)
 
         skipped = self._why_not(raw, namespace_labels)
         if skipped:
@@ -92,48 +91,64 @@ class Admission:
             answer = await self._ask(raw, namespace)
             after = self._patched(raw, answer)
         except _CallError as error:
-            message = (
-                f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": '
-                f"failed to call webhook: {error}"
-            )
-            journal("failed", message)
-            if self._settings.failure_policy == "Ignore":
+            message = self._configuration.call_failed(str(error))
+            if self._configuration.admits_unasked:
+                journal("skipped", f"failurePolicy Ignore let the pod through: {message}")
                 return raw
+            journal("failed", message)
             raise AdmissionError(message) from None
         except _DeniedError as error:
             journal("denied", str(error))
-            raise AdmissionError(f'admission webhook "{WEBHOOK_NAME}" denied the request: {error}') from None
+            raise AdmissionError(selection.denied(str(error))) from None
+        complaints = pod_complaints(after)
+        if complaints:
+            message = invalid(name, complaints)
+            journal("denied", message)
+            raise AdmissionError(message)
         if after == raw:
             journal("skipped", "the webhook changed nothing")
         else:
             journal("mutated", after=after)
         return after
 
+    def refused(self, raw: Raw, name: str, reason: str, place: str) -> None:
+        """Tell of a pod that the API server itself refused, before any webhook."""
+        self._tell(raw, name, "denied", reason, None, place, 0.0)
+
+    def _tell(
+        self, raw: Raw, name: str, outcome: Any, reason: str, after: Raw | None, place: str, took: float
+    ) -> None:
+        # A controller tries for hours what is refused each time for the same reason: said once.
+        owner = raw["metadata"].get("generateName") or name
+        known, self._refused[owner] = self._refused.get(owner), (outcome, reason)
+        if outcome in ("denied", "failed") and known == (outcome, reason):
+            return
+        env, volumes, mounts = added(raw, after) if after is not None else ({}, (), ())
+        account = service_account_of(mapping(raw.get("spec")))
+        event = PodAdmitted(
+            raw["metadata"]["namespace"], name, account, outcome, reason, self._settings.profile,
+            env, volumes, mounts, place,
+        )  # fmt: skip
+        self._context.journal.append(event, duration=took)
+
     def _why_not(self, raw: Raw, namespace_labels: Raw) -> str:
         if not self._settings.enabled:
             return "the cluster has no azure-workload-identity webhook"
-        value = labels(raw).get(USE_LABEL)
-        if value is None:
-            return f'the pod has no label {USE_LABEL}: "true"'
-        if value != "true":
-            return f'the pod\'s label {USE_LABEL} is "{value}", not "true"'
-        for key, wanted in self._settings.namespace_selector.items():
-            if namespace_labels.get(key) != wanted:
-                return f'the webhook\'s namespaceSelector wants the label {key}: "{wanted}" on the namespace'
-        return ""
+        return self._configuration.why_not(raw, namespace_labels)
 
     async def _ask(self, raw: Raw, namespace: str) -> Raw:
         uid = self._context.ids.uuid()
         url = f"{self._settings.url}?timeout={self._settings.timeout:g}s"
-        failed = f'Post "{url.replace("/mutate", ":443/mutate", 1)}": '
         try:
             answer = await self._context.http.post(
                 url, json=review(raw, namespace, uid), timeout=self._settings.timeout
             )
         except httpx.TimeoutException:
-            raise _CallError(failed + "context deadline exceeded") from None
+            cause = "context deadline exceeded"
+            raise _CallError(self._configuration.unreachable(cause)) from None
         except httpx.HTTPError as error:
-            raise _CallError(failed + (str(error) or type(error).__name__)) from None
+            cause = str(error) or type(error).__name__
+            raise _CallError(self._configuration.unreachable(cause)) from None
         if answer.status_code != 200:
             raise _CallError(
                 f"an error on the server ({json.dumps(answer.text[:200])}) has prevented the request from "

@@ -1,6 +1,6 @@
 """The embedded cluster: keeps objects, makes pods of Deployments, and runs them on one node."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any
@@ -12,8 +12,9 @@ from apim_emulators.core.context import Context
 from apim_emulators.core.events import ObjectApplied
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import ServiceAccountName
+from apim_emulators.webhook.model import USE_LABEL
 from apim_sandbox.cluster.embedded import deployments
-from apim_sandbox.cluster.embedded.admission import USE_LABEL, Admission, AdmissionError
+from apim_sandbox.cluster.embedded.admission import Admission, AdmissionError
 from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
@@ -169,6 +170,16 @@ class EmbeddedCluster:
     async def pods(self) -> list[PodView]:
         return [worker.view() for worker in self._workers.values()]
 
+    async def pod(self, namespace: str, name: str) -> Raw | None:
+        worker = self._workers.get((namespace, name))
+        return worker.pod.raw if worker is not None else None
+
+    async def service_accounts(self) -> list[Mapping[str, Any]]:
+        return [
+            {**one.raw, "metadata": {**one.raw["metadata"], "uid": one.uid}}
+            for one in self._store.of_kind("ServiceAccount")
+        ]
+
     async def events(self) -> list[EventView]:
         return self._events.all()
 
@@ -197,19 +208,8 @@ class EmbeddedCluster:
     async def attach(self, service_account: ServiceAccountName) -> AsyncIterator[Attachment]:
         self._need_account(service_account)
         name = f"run-{self._context.ids.suffix()}"
-        raw: Raw = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": name, "namespace": service_account.namespace, "labels": {USE_LABEL: "true"},
-            },
-            "spec": {
-                "serviceAccountName": service_account.name,
-                "containers": [{"name": "run", "image": "the program itself"}],
-            },
-        }  # fmt: skip
         try:
-            admitted = await self._admit(raw, name, "")
+            admitted = await self._admit(_program(service_account, name), name, "")
             volumes = self._volumes(admitted)
             await volumes.mount()
             env = environment(admitted, admitted.containers[0], self._store, self._settings.node.name)
@@ -231,6 +231,20 @@ class EmbeddedCluster:
             with anyio.CancelScope(shield=True):
                 await self._forget(admitted)
                 volumes.remove()
+
+    async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:
+        self._need_account(service_account)
+        namespace, name = service_account.namespace, f"token-{self._context.ids.suffix()}"
+        try:
+            admitted = await self._admit(_program(service_account, name), name, "")
+            bound = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": admitted.uid}
+            issued = await self._api.create_token(
+                namespace, service_account.name, [audience] if audience else [], seconds, bound
+            )
+        except (AdmissionError, ApiError) as error:
+            raise ClusterError(str(error)) from None
+        await self._forget(admitted)
+        return issued.token
 
     def _need_account(self, account: ServiceAccountName) -> None:
         if self._store.get("ServiceAccount", account.namespace, account.name) is not None:
@@ -256,10 +270,12 @@ class EmbeddedCluster:
         stored = self._store.get("ServiceAccount", namespace, account)
         if stored is None:
             shown = raw["metadata"].get("name") or raw["metadata"].get("generateName")
-            raise AdmissionError(
+            reason = (
                 f'pods "{shown}" is forbidden: error looking up service account {namespace}/{account}: '
                 f'serviceaccount "{account}" not found'
             )
+            self._admission.refused(raw, name, reason, place)
+            raise AdmissionError(reason)
         await self._sync_account(stored)
         raw = {**raw, "spec": {**mapping(raw.get("spec")), "serviceAccountName": account}}
         namespace_object = self._store.get("Namespace", "", namespace)
@@ -398,6 +414,19 @@ class EmbeddedCluster:
             )
             worker.block("Unschedulable", message)
             await self._context.clock.sleep(UNSCHEDULABLE_RETRY)
+
+
+def _program(account: ServiceAccountName, name: str) -> Raw:
+    """The pod that a program outside is taken for."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": account.namespace, "labels": {USE_LABEL: "true"}},
+        "spec": {
+            "serviceAccountName": account.name,
+            "containers": [{"name": "run", "image": "the program itself"}],
+        },
+    }
 
 
 def _owner(key: Key) -> str:

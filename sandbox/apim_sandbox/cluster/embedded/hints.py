@@ -7,7 +7,7 @@ lists of Azure/azure-workload-identity: #525, #601, #691, #695, #720, #751, #756
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from apim_sandbox.cluster.embedded.admission import USE_LABEL
+from apim_emulators.webhook.model import USE_LABEL
 from apim_sandbox.cluster.embedded.manifest import Manifest, Path
 from apim_sandbox.cluster.embedded.objects import Raw, mapping, service_account_of
 from apim_sandbox.cluster.protocol import Hint

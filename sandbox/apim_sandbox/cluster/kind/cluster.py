@@ -12,7 +12,7 @@ from apim_emulators.core.context import Context
 from apim_emulators.core.events import ObjectApplied, TokenProjected
 from apim_emulators.core.jose import Jws, parse
 from apim_emulators.core.vocabulary import ServiceAccountName
-from apim_sandbox.cluster.embedded.admission import USE_LABEL
+from apim_emulators.webhook.model import USE_LABEL
 from apim_sandbox.cluster.embedded.atomic import AtomicWriter, File
 from apim_sandbox.cluster.embedded.manifest import Manifest, manifests
 from apim_sandbox.cluster.embedded.objects import items, mapping
@@ -156,6 +156,16 @@ class KindCluster:
     async def pods(self) -> list[PodView]:
         return self._watcher.pods()
 
+    async def pod(self, namespace: str, name: str) -> Raw | None:
+        return await self._api.find(f"/api/v1/namespaces/{namespace}/pods/{name}")
+
+    async def service_accounts(self) -> list[Mapping[str, Any]]:
+        return list((await self._api.get("/api/v1/serviceaccounts"))["items"])
+
+    async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:
+        await self._need_account(service_account)
+        return await self._token(service_account, audience, seconds)
+
     async def events(self) -> list[EventView]:
         return self._watcher.events()
 
@@ -257,17 +267,19 @@ class KindCluster:
         return await self._api.create(f"/api/v1/namespaces/{account.namespace}/pods", raw, dryRun="All")
 
     async def _write_token(self, account: ServiceAccountName, source: Raw, writer: AtomicWriter) -> Jws:
-        path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
-        audiences = [source["audience"]] if source.get("audience") else []
         seconds = int(source.get("expirationSeconds") or 3600)
+        text = await self._token(account, str(source.get("audience") or ""), seconds)
+        writer.write({str(source["path"]): File(text.encode(), 0o644)}, self._context.clock.now())
+        return parse(text)
+
+    async def _token(self, account: ServiceAccountName, audience: str, seconds: int) -> str:
+        path = f"/api/v1/namespaces/{account.namespace}/serviceaccounts/{account.name}/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"audiences": audiences, "expirationSeconds": seconds},
+            "spec": {"audiences": [audience] if audience else [], "expirationSeconds": seconds},
         }
-        text = str((await self._api.create(path, request))["status"]["token"])
-        writer.write({str(source["path"]): File(text.encode(), 0o644)}, self._context.clock.now())
-        return parse(text)
+        return str((await self._api.create(path, request))["status"]["token"])
 
     async def _renew(
         self, account: ServiceAccountName, source: Raw, writer: AtomicWriter, attachment: Attachment,

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from apim_sandbox.cluster.embedded.admission import USE_LABEL, WEBHOOK_NAME, added
+from apim_emulators.webhook.selection import WEBHOOK_NAME, Configuration, LabelSelector
+from apim_sandbox.cluster.embedded.admission import added
 from apim_sandbox.cluster.embedded.objects import items, labels, mapping
 from apim_sandbox.cluster.protocol import Phase, PodView
 
@@ -86,15 +87,10 @@ def why_unmutated(pod: Raw, configuration: Raw | None, namespace: Raw | None) ->
     hooks = [one for one in items((configuration or {}).get("webhooks")) if one.get("name") == WEBHOOK_NAME]
     if not hooks:
         return "the cluster has no azure-workload-identity webhook"
-    value = labels(pod).get(USE_LABEL)
-    if value is None:
-        return f'the pod has no label {USE_LABEL}: "true"'
-    if value != "true":
-        return f'the pod\'s label {USE_LABEL} is "{value}", not "true"'
-    selector = mapping(mapping(hooks[0].get("namespaceSelector")).get("matchLabels"))
-    for key, wanted in selector.items():
-        if labels(namespace or {}).get(key) != wanted:
-            return f'the webhook\'s namespaceSelector wants the label {key}: "{wanted}" on the namespace'
+    selector = LabelSelector(mapping(mapping(hooks[0].get("namespaceSelector")).get("matchLabels")))
+    unmet = Configuration(namespace_selector=selector).why_not(pod, labels(namespace or {}))
+    if unmet:
+        return unmet
     if hooks[0].get("failurePolicy") == "Ignore":
         return "the webhook could not be called, and its failurePolicy is Ignore"
     return "the webhook changed nothing"
