@@ -81,10 +81,15 @@ def _failed(record: Record) -> bool:
         case PodAdmitted():
             return event.outcome != "mutated"
         case PodChanged():
-            return event.phase == "Failed" or (event.phase == "Pending" and bool(event.reason))
+            return event.phase == "Failed" or (event.phase == "Pending" and not _on_its_way(event))
         case GatewayLogged():
-            return event.level == "Error"
+            return event.level.lower() == "error"
     return False
+
+
+def _on_its_way(event: PodChanged) -> bool:
+    """Whether a pending pod is just being made: nothing holds it up yet."""
+    return not event.reason or (event.reason == "ContainerCreating" and not event.message)
 
 
 # A refusal that its own caller handles: it becomes a failure of the sandbox's user only when asked for.
@@ -137,7 +142,7 @@ def _keys(trace: Trace, record: Record) -> set[str]:
                 {f"pod {event.namespace} {_workload(event.pod)}"} if event.ready or _failed(record) else set()
             )
         case GatewayLogged():
-            return {f"asked {event.namespace}"} if event.level == "Error" else set()
+            return {f"asked {event.namespace}"} if event.level.lower() == "error" else set()
     return set()
 
 

@@ -77,7 +77,7 @@ def explain(failure: Failure) -> Explanation | None:
             return rbac.arm_refused(failure, event)
         case PodChanged(phase="Failed" | "Pending") as event if event.reason:
             return gateway.pod(failure, event)
-        case GatewayLogged(level="Error") as event:
+        case GatewayLogged(level="Error" | "error") as event:
             return gateway.logged(failure, event)
     return None
 

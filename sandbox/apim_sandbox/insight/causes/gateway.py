@@ -51,6 +51,10 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
             facts=(Fact("error", error),),
             mends=(Mend("manifest", f"spec.template.metadata.labels: {webhook.LABEL}", where),),
         )
+    if "too many requests" in low:
+        return _answered(failure, "Entra", "entra", 4, event.authority, 429)
+    if "json is invalid" in low:
+        return _no_json(failure, event)
     return _network(failure, "Entra", 4, event.authority, error)
 
 
@@ -70,6 +74,8 @@ def configuration(failure: Failure, event: ConfigurationAsked) -> Explanation:
             seen_in_the_field="the gateway's host and the old v1 path are taken for the "
             "configuration endpoint.",
         )
+    if event.status is not None:
+        return _answered(failure, "the configuration API", "configuration", 7, event.url, event.status)
     return _network(failure, "the configuration API", 7, event.url, event.error)
 
 
@@ -134,6 +140,40 @@ def logged(failure: Failure, event: GatewayLogged) -> Explanation:
     )
 
 
+def _answered(failure: Failure, whom: str, name: str, hop: int, address: str, status: int) -> Explanation:
+    """An answer that says nothing of the request: too many of them, or a service that is not well."""
+    faults = failure.trace.faults_before(failure.record.sequence)[:1]
+    facts = [Fact("address", address)]
+    facts += [Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults]
+    throttled = status == 429
+    text = "throttles this client" if throttled else f"answered {status}"
+    mend = "wait for Retry-After, keep tokens" if throttled else "nothing: the gateway asks again by itself"
+    return Explanation(
+        cause=f"{name}-throttled" if throttled else f"{name}-unavailable",
+        hop=hop,
+        headline=f"{whom[0].upper()}{whom[1:]} {text} (hop {hop}).",
+        facts=tuple(facts),
+        mends=(Mend("program", mend),),
+    )
+
+
+def _no_json(failure: Failure, event: TokenAsked) -> Explanation:
+    """A front door, a proxy or an outage answers in words of its own, which a library can't read."""
+    said = event.error.partition("Content: ")[2].strip()
+    faults = failure.trace.faults_before(failure.record.sequence)[:1]
+    return Explanation(
+        cause="entra-unavailable",
+        hop=4,
+        headline="Entra's answer was no JSON (hop 4)" + (f": {said[:80]}." if said else "."),
+        facts=(
+            Fact("address", event.authority),
+            *(Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults),
+        ),
+        mends=(Mend("program", "nothing: the gateway asks again by itself, if Entra it was that answered"),),
+        seen_in_the_field="outages, and proxies that answer in Entra's place (azure-sdk-for-python#14241).",
+    )
+
+
 def _network(failure: Failure, whom: str, hop: int, address: str, error: str) -> Explanation:
     """Names, TLS, time-outs and resets, told by the words that HTTP clients use."""
     low = error.lower()
@@ -185,4 +225,4 @@ def _last_error(failure: Failure) -> GatewayLogged | None:
     if failure.pod is None:
         return None
     logs = failure.trace.of_pod(failure.trace.logs, failure.pod)
-    return next((seen.event for seen in reversed(logs) if seen.event.level == "Error"), None)
+    return next((seen.event for seen in reversed(logs) if seen.event.level.lower() == "error"), None)

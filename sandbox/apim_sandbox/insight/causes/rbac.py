@@ -119,6 +119,15 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
         told = _near(trace, side, decision, decision.nearest, assign)
         if told is not None:
             return told
+    elsewhere = _elsewhere(trace, now, side, decision)
+    if elsewhere:
+        return Why(
+            "other-scope",
+            f"the {side.name} role is assigned at {scope_name(elsewhere)}, which does not cover the gateway",
+            comparisons=(Comparison("scope", decision.scope, elsewhere),),
+            mends=(assign,),
+            seen="an assignment reaches its own scope and what lies below it, never a sibling.",
+        )
     lost = _lost(trace, decision)
     if lost is not None:
         age = now - lost.record.at
@@ -230,7 +239,7 @@ def _wrong_principal(trace: Trace, side: Side, decision: Decision, near: Conside
             (assign,),
             'a recreated identity has a new id; the portal shows "Identity not found" for the old one.',
         )
-    if kind == "userAssignedIdentity" and side is VALIDATOR:
+    if _user_assigned(kind, seen) and side is VALIDATOR:
         return Why(
             "on-user-assigned-identity",
             "the validator role is assigned to a user-assigned identity; only the system-assigned "
@@ -247,6 +256,12 @@ def _wrong_principal(trace: Trace, side: Side, decision: Decision, near: Conside
         (assign,),
         f"it must be held by {side.holder}.",
     )
+
+
+def _user_assigned(kind: str, seen: Seen[ResourceChanged] | None) -> bool:
+    """ARM calls it a user-assigned identity; the directory, a service principal with this mark."""
+    names = seen.event.after.get("alternative_names", ()) if seen is not None else ()
+    return kind == "userAssignedIdentity" or "isExplicit=True" in names
 
 
 def _is_client_id(trace: Trace, identity: str) -> bool:
@@ -308,6 +323,18 @@ def _would_grant(trace: Trace, event: ResourceChanged, decision: Decision) -> bo
         data = decision.action.lower() == GET_CONFIGURATION.lower()
         return grants(permissions, decision.action, "dataAction" if data else "action") is None
     return True
+
+
+def _elsewhere(trace: Trace, now: float, side: Side, decision: Decision) -> str:
+    """Where the principal holds the role, when that is beside the resource; the API never saw it."""
+    for seen in trace.resources.values():
+        event = seen.event
+        if event.type != "roleAssignment" or event.change == "deleted" or seen.record.at > now:
+            continue
+        same = text_prop(event.after, "principalId").lower() == decision.principal.lower()
+        if same and event.name == side.role and not covers(_scope_of(event), decision.scope):
+            return _scope_of(event)
+    return ""
 
 
 def _lost(trace: Trace, decision: Decision) -> Seen[ResourceChanged] | None:

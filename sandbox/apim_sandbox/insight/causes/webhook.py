@@ -100,7 +100,8 @@ def denied(failure: Failure, event: PodAdmitted) -> Explanation:
 
 def not_called(_: Failure, event: PodAdmitted) -> Explanation:
     """failurePolicy Fail and no webhook: no pod at all."""
-    reason = event.reason.lower()
+    # The call's address holds words of its own: ...svc:443/mutate-v1-pod?timeout=10s
+    reason = re.sub(r'post "[^"]*"', "", event.reason.lower())
     if "certificate" in reason or "x509" in reason or "tls" in reason:
         cause, words, mend = (
             "webhook-tls",
