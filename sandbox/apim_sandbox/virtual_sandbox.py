@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -75,10 +76,18 @@ class VirtualSandbox:
         """The journal so far."""
         return self.journal.since(since)
 
-    async def arm(self, method: str, path: str, *, body: Any = None, api_version: str = ARM_API) -> Any:
+    async def arm(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        api_version: str = ARM_API,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """A request to ARM as the operator. Raises `SandboxError`."""
         url, params = f"https://{names.ARM_HOST}{path}", {"api-version": api_version}
-        return await self._as_operator(method, url, names.ARM_RESOURCE, body, params)
+        return await self._as_operator(method, url, names.ARM_RESOURCE, body, params, headers or {})
 
     async def graph(
         self, method: str, path: str, *, body: Any = None, params: Mapping[str, str] | None = None
@@ -92,7 +101,13 @@ class VirtualSandbox:
         return await self.http.get(f"http://{pod_host(namespace, pod)}{path}")
 
     async def _as_operator(
-        self, method: str, url: str, resource: str, body: Any, params: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        resource: str,
+        body: Any,
+        params: Mapping[str, str],
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> Any:
         for attempt in (1, 2):
             if resource not in self._tokens:
@@ -100,7 +115,7 @@ class VirtualSandbox:
                 answer = await self.http.post(token_url, data=token_form(self.operator, resource))
                 check(answer)
                 self._tokens[resource] = answer.json()["access_token"]
-            headers = {"authorization": f"Bearer {self._tokens[resource]}"}
+            headers = {**more, "authorization": f"Bearer {self._tokens[resource]}"}
             answer = await self.http.request(method, url, json=body, params=params, headers=headers)
             if answer.status_code != 401 or attempt == 2:
                 break
