@@ -9,15 +9,20 @@ from apim_sandbox.cluster.protocol import ClusterError
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.scenario.model import (
     AddFault,
+    Answer,
     AssignRole,
     CloudRequest,
+    ConditionalAccess,
     CredentialChange,
+    CutOff,
     ManifestEdit,
+    Present,
     RemoveRole,
     RotateKey,
     SkewClock,
     Step,
 )
+from apim_sandbox.scenario.network import interpose, withdraw
 from apim_sandbox.scenario.stage import ActionError, Stage
 from apim_sandbox.world.resolve import UnknownNameError
 
@@ -33,7 +38,13 @@ async def perform(stage: Stage, step: Step) -> None:
 
 
 async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:
-    await stage.sandbox.apply([stage.loaded.manifest(edits, with_cause=stage.with_cause)])
+    manifest = stage.loaded.manifest(edits, with_cause=stage.with_cause)
+    try:
+        await stage.sandbox.apply([manifest])
+    except DocumentError as error:
+        if not any(one.refused for one in stage.loaded.scenario.expect):
+            raise
+        stage.refusals.append(str(error))
 
 
 async def _delete(stage: Stage, _: bool) -> None:
@@ -125,6 +136,10 @@ async def _skew_clock(stage: Stage, wanted: SkewClock) -> None:
     stage.skew(wanted.actor, wanted.seconds)
 
 
+async def _advance_clock(stage: Stage, seconds: float) -> None:
+    stage.advance(seconds)
+
+
 async def _add_fault(stage: Stage, wanted: AddFault) -> None:
     now = stage.sandbox.clock.now()
     stage.sandbox.faults.add(
@@ -147,8 +162,10 @@ async def _remove_fault(stage: Stage, fault_id: str) -> None:
 
 
 async def _arm(stage: Stage, wanted: CloudRequest) -> None:
-    version = {"api_version": wanted.api_version} if wanted.api_version else {}
-    await _cloud(stage.sandbox.arm, stage, wanted, **version)
+    more: dict[str, Any] = {"headers": {"if-match": wanted.if_match} if wanted.if_match else {}}
+    if wanted.api_version:
+        more["api_version"] = wanted.api_version
+    await _cloud(stage.sandbox.arm, stage, wanted, **more)
 
 
 async def _graph(stage: Stage, wanted: CloudRequest) -> None:
@@ -178,6 +195,34 @@ def _filled(stage: Stage, value: Any) -> Any:
     return value
 
 
+async def _cut_off(stage: Stage, wanted: CutOff) -> None:
+    stage.network.cut[wanted.host] = wanted
+
+
+async def _reconnect(stage: Stage, host: str) -> None:
+    if stage.network.cut.pop(host, None) is None:
+        there = ", ".join(stage.network.cut) or "none"
+        raise ActionError(f"{host} was not cut off; cut off are {there}")
+
+
+async def _answer(stage: Stage, wanted: Answer) -> None:
+    if not interpose(stage.sandbox.hosts, wanted):
+        raise ActionError(f"no host is called {wanted.host}; there are {', '.join(stage.sandbox.hosts)}")
+
+
+async def _restore(stage: Stage, host: str) -> None:
+    if not withdraw(stage.sandbox.hosts, host):
+        raise ActionError(f"{host} answers for itself")
+
+
+async def _present(stage: Stage, wanted: Present) -> None:
+    await stage.program.present(wanted, stage.issuer())
+
+
+async def _block_sign_in(stage: Stage, wanted: ConditionalAccess) -> None:
+    stage.block_sign_in(wanted)
+
+
 async def _call(stage: Stage, path: str) -> None:
     await stage.call(path)
 
@@ -193,8 +238,15 @@ ACTIONS: dict[str, Action] = {
     "delete_credential": _delete_credential,
     "rotate_key": _rotate_key,
     "skew_clock": _skew_clock,
+    "advance_clock": _advance_clock,
     "add_fault": _add_fault,
     "remove_fault": _remove_fault,
+    "cut_off": _cut_off,
+    "reconnect": _reconnect,
+    "answer": _answer,
+    "restore": _restore,
+    "present": _present,
+    "block_sign_in": _block_sign_in,
     "arm": _arm,
     "graph": _graph,
     "call": _call,

@@ -117,6 +117,11 @@ async def _journal(stage: Stage, wanted: JournalCheck) -> _Seen:
     return _Seen(False, expected, f"nearest is record {record.sequence}: {nearest}")
 
 
+async def _refused(stage: Stage, wanted: str) -> _Seen:
+    ok = any(wanted in one for one in stage.refusals)
+    return _Seen(ok, wanted, "; ".join(stage.refusals) or "the manifest was taken")
+
+
 async def _log(stage: Stage, wanted: str) -> _Seen:
     lines = await stage.logs()
     ok = any(wanted in line for line in lines)
@@ -163,6 +168,7 @@ CHECKS: dict[str, Callable[[Stage, Any], Awaitable[_Seen]]] = {
     "gateway": _gateway,
     "pod": _pod,
     "journal": _journal,
+    "refused": _refused,
     "log": _log,
     "event": _event,
     "call": _call,

@@ -63,6 +63,7 @@ ActorName = Annotated[str, AfterValidator(_actor)]
 EventKind = Annotated[str, AfterValidator(_event_kind)]
 FaultName = Annotated[str, AfterValidator(_fault)]
 Text = Annotated[str, Field(min_length=1)]
+Strings = tuple[str, ...]
 
 
 class _Model(BaseModel):
@@ -197,14 +198,64 @@ class AddFault(_Model):
 
 
 class CloudRequest(_Model):
-    """A request to ARM or Graph as the operator. `{service}` and the like are filled in, see the docs."""
+    """A request to ARM or Graph as the operator. `{subscription}`, `{resourceGroup}`,
+    `{service}`, `{gateway}`, `{application}`, `{appId}`, `{servicePrincipal}` are filled in."""
 
     method: Literal["GET", "PUT", "POST", "PATCH", "DELETE"] = "GET"
-    path: Annotated[str, Field(pattern=r"^/")]
+    path: Annotated[str, Field(pattern=r"^[/{]")]
     body: Any = None
     api_version: str = ""
+    if_match: str = ""
+    """ARM's header of that name, which API Management demands for changes: `*` is any version."""
     refused: bool = False
     """The request is expected to be refused; without it a refusal ends the scenario."""
+
+
+class CutOff(_Model):
+    """A host can't be reached any more, by anybody."""
+
+    host: Text
+    how: Literal["name", "refused", "reset", "certificate", "no-answer", "plain-http"] = "name"
+
+
+class Answer(_Model):
+    """Somebody else answers at a host's path: a firewall, a proxy, a forgotten copy."""
+
+    host: Text
+    path: Annotated[str, Field(pattern=r"^/")] = "/"
+    """Its beginning."""
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+    body: Any = ""
+    content_type: str = "text/plain"
+    drop: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    """Instead of another body: the true one, with these fields left out of its JSON."""
+
+
+class Present(_Model):
+    """A program in a pod of the gateway's service account signs in by hand.
+
+    `token`: the file's content now, the content kept from the first time, the API server's own
+    token, or the access token got before. `header` and `claims` change it, signed again by the
+    cluster's key (null takes a member away).
+    """
+
+    token: Literal["projected", "kept", "default", "access"] = "projected"
+    lifetime: Seconds | None = None
+    header: Mapping[str, Any] = Field(default_factory=dict)
+    claims: Mapping[str, Any] = Field(default_factory=dict)
+    text: str | None = None
+    """Any text at all, in place of a token."""
+    scope: str = ""
+    client_id: str = ""
+    tenant: str = ""
+    times: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class ConditionalAccess(_Model):
+    """A Conditional Access policy for workload identities that blocks a principal."""
+
+    principal: Text
+    name: Text = "Block outside the office"
 
 
 class Step(_Model):
@@ -224,8 +275,18 @@ class Step(_Model):
     delete_credential: CredentialChange | None = None
     rotate_key: RotateKey | None = None
     skew_clock: SkewClock | None = None
+    advance_clock: Seconds | None = None
+    """Jump forwards: what is due meanwhile happens at once."""
     add_fault: AddFault | None = None
     remove_fault: Text | None = None
+    cut_off: CutOff | None = None
+    reconnect: Text | None = None
+    """The host that was cut off."""
+    answer: Answer | None = None
+    restore: Text | None = None
+    """The host that somebody else answered for."""
+    present: Present | None = None
+    block_sign_in: ConditionalAccess | None = None
     arm: CloudRequest | None = None
     graph: CloudRequest | None = None
     call: Annotated[str, Field(pattern=r"^/")] | None = None
@@ -305,6 +366,8 @@ class Expectation(_Model):
     """The state that the newest gateway last reported."""
     pod: PodCheck | None = None
     journal: JournalCheck | None = None
+    refused: Text | None = None
+    """Contained in what the cluster said when it refused a manifest."""
     log: Text | None = None
     """Contained in a line of the newest pod's log."""
     event: ClusterEventCheck | None = None
@@ -370,6 +433,8 @@ class Scenario(_Model):
     """Steps that heal it; without the cause they are left out as well."""
     timeline: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
     """Steps that are neither. The manifest is applied at 0s unless a step here applies it."""
+    silent: str = ""
+    """Why `explain` has nothing to say about it; a broken scenario without an explanation needs it."""
     until: Seconds | None = None
     """When the run ends; 15 s after the last step and check without it."""
     expect: Annotated[tuple[Expectation, ...], BeforeValidator(_tuple), Field(min_length=1)]

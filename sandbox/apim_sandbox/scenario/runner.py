@@ -103,8 +103,11 @@ class _Deadline(trio.abc.Instrument):
 
 async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: _Progress) -> Result:
     scenario = loaded.scenario
-    async with virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox:
-        stage = Stage(sandbox, loaded, with_cause, sandbox.clock.now())
+    async with (
+        virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox,
+        anyio.create_task_group() as tasks,
+    ):
+        stage = Stage(sandbox, loaded, with_cause, sandbox.clock.now(), tasks)
         verdicts: list[Verdict] = []
         problem = ""
         try:
@@ -124,10 +127,11 @@ async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: _Progress)
         seen = await healthy(stage)
         records = tuple(stage.records())
         explanation = explain(records) or explain(records, LAST)
-        return Result(
-            scenario, seed, with_cause, tuple(verdicts), problem,
-            healthy="" if seen.ok else seen.got, explanation=explanation, records=records,
-        )  # fmt: skip
+        tasks.cancel_scope.cancel()
+    return Result(
+        scenario, seed, with_cause, tuple(verdicts), problem,
+        healthy="" if seen.ok else seen.got, explanation=explanation, records=records,
+    )  # fmt: skip
 
 
 def _agenda(scenario: Scenario, *, with_cause: bool) -> list[tuple[float, Step | Expectation]]:

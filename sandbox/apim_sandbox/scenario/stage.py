@@ -5,20 +5,28 @@ API. Only what is no action of anybody's (a clock that drifts, a key that the is
 into the part concerned, through that part's own state object.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from anyio.abc import TaskGroup
 
 from apim_emulators.core.events import ClockMoved, GatewayChanged, ResourceChanged
 from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.journal import Record
+from apim_emulators.core.vocabulary import ServiceAccountName, TenantId
+from apim_emulators.entra.model import ConditionalAccessPolicy
+from apim_emulators.entra.state import Directory
 from apim_emulators.oidc.state import IssuerState
 from apim_sandbox.cluster.protocol import ClusterError, EventView, PodView
 from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.model import ConditionalAccess
+from apim_sandbox.scenario.network import Network
+from apim_sandbox.scenario.program import Program
 from apim_sandbox.virtual_sandbox import VirtualSandbox
 from apim_sandbox.world import resolve
 from apim_sandbox.world.model import Subscription, World
+from apim_sandbox.world.seed import default_service_account
 
 
 class ActionError(Exception):
@@ -33,6 +41,21 @@ class Stage:
     loaded: Loaded
     with_cause: bool
     epoch: float
+    tasks: TaskGroup
+    network: Network = field(default_factory=Network)
+    refusals: list[str] = field(default_factory=list)
+    _program: Program | None = None
+
+    def __post_init__(self) -> None:
+        self.sandbox.wire.fault = self.network.fault
+
+    @property
+    def program(self) -> Program:
+        """The program that signs in by hand; it starts at its first use."""
+        if self._program is None:
+            name = default_service_account(self.world)
+            self._program = Program(self.sandbox, self.tasks, ServiceAccountName.parse(name))
+        return self._program
 
     @property
     def world(self) -> World:
@@ -148,6 +171,17 @@ class Stage:
         around = self.sandbox.around
         return IssuerState(around.store("oidc"), around.keys, admin_token=around.secrets.admin)
 
+    def block_sign_in(self, wanted: ConditionalAccess) -> None:
+        """A policy of the tenant's: Graph's routes for those are not emulated."""
+        around, tenant = self.sandbox.around, self.world.tenants[0]
+        policy = ConditionalAccessPolicy(
+            derived_uuid("scenario", "policy", wanted.name),
+            TenantId(tenant.id),
+            wanted.name,
+            (self.principal(wanted.principal).object_id,),
+        )
+        Directory(around.store("entra"), around.keys).put_policy(policy)
+
     def announce_key(self, cluster: str, kid: str) -> None:
         """Tell the journal that the cluster signs with another key, and which keys its JWKS shows."""
         state = self.issuer()
@@ -159,6 +193,11 @@ class Stage:
             ResourceChanged("signingKey", kid, cluster, "created", "cluster", after=after),
             0.0,
         )
+
+    def advance(self, seconds: float) -> None:
+        clock = self.sandbox.clock
+        clock.advance(seconds)
+        self.sandbox.journal.add("control", clock.now(), ClockMoved(advanced=seconds), 0.0)
 
     def skew(self, actor: str, seconds: float) -> None:
         clock = self.sandbox.clock

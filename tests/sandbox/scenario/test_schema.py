@@ -1,9 +1,6 @@
 """The published JSON Schema is the model's."""
 
-from pathlib import Path
-
 import jsonschema
-import pytest
 import yaml
 
 from apim_sandbox.scenario.catalogue import folder
@@ -16,7 +13,8 @@ def test_the_published_schema_is_current() -> None:
     assert PATH.read_text(encoding="utf-8") == rendered()
 
 
-@pytest.mark.parametrize("file", list(files_of(folder())), ids=str)
-def test_the_schema_accepts_the_catalogue(file: Path) -> None:
+def test_the_schema_accepts_the_catalogue() -> None:
     """What an editor shows agrees with what the loader takes."""
-    jsonschema.validate(yaml.safe_load(file.read_text(encoding="utf-8")), schema())
+    validator = jsonschema.Draft202012Validator(schema())
+    for file in files_of(folder()):
+        validator.validate(yaml.safe_load(file.read_text(encoding="utf-8")))

@@ -1,0 +1,130 @@
+"""A program in a pod of the gateway's service account, signing in by hand: what libraries get wrong.
+
+It is a real pod as far as identity goes: admitted by the webhook, with a token file that is renewed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import msgspec
+from anyio.abc import TaskGroup, TaskStatus
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from apim_emulators.core import jose
+from apim_emulators.core.vocabulary import (
+    CONFIGURATION_AUDIENCE,
+    JWT_BEARER,
+    KUBERNETES_HOST,
+    LOGIN_HOST,
+    ServiceAccountName,
+)
+from apim_emulators.oidc.state import IssuerState
+from apim_sandbox.cluster.protocol import Attachment
+from apim_sandbox.scenario.model import Present
+from apim_sandbox.virtual_sandbox import VirtualSandbox
+
+_EC_SECRET = 0x5A4DB0C5  # a test key that everybody may know
+
+
+@dataclass(slots=True)
+class Program:
+    """Starts at its first sign-in and lives to the end of the run."""
+
+    sandbox: VirtualSandbox
+    tasks: TaskGroup
+    account: ServiceAccountName
+    attachment: Attachment | None = None
+    kept: str = ""
+    access_token: str = ""
+
+    async def present(self, wanted: Present, issuer: IssuerState) -> None:
+        """Sign in as often as wanted; what Entra answers is in the journal."""
+        pod = await self._pod()
+        tenant = wanted.tenant or pod.environment["AZURE_TENANT_ID"]
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": wanted.client_id or pod.environment["AZURE_CLIENT_ID"],
+            "client_assertion_type": JWT_BEARER,
+            "client_assertion": await self._assertion(wanted, pod, issuer),
+            "scope": wanted.scope or f"{CONFIGURATION_AUDIENCE}/.default",
+        }
+        for _ in range(wanted.times):
+            try:
+                answer = await self.sandbox.http.post(
+                    f"https://{LOGIN_HOST}/{tenant}/oauth2/v2.0/token", data=form
+                )
+            except httpx.TransportError:
+                continue
+            if answer.is_success:
+                self.access_token = answer.json()["access_token"]
+
+    async def _pod(self) -> Attachment:
+        if self.attachment is None:
+            self.attachment = await self.tasks.start(self._live)
+        return self.attachment
+
+    async def _live(self, *, task_status: TaskStatus[Attachment]) -> None:
+        async with self.sandbox.cluster.attach(self.account) as attachment:
+            task_status.started(attachment)
+            await anyio.sleep_forever()
+
+    async def _assertion(self, wanted: Present, pod: Attachment, issuer: IssuerState) -> str:
+        projected = _read(pod.environment["AZURE_FEDERATED_TOKEN_FILE"])
+        self.kept = self.kept or projected
+        if wanted.token == "kept":
+            return self.kept
+        if wanted.token == "access":
+            return self.access_token
+        if wanted.token == "default":
+            return await self._default_token(wanted.lifetime)
+        if wanted.text is not None:
+            return wanted.text
+        if wanted.header or wanted.claims:
+            return self._signed(projected, wanted, issuer)
+        return projected
+
+    async def _default_token(self, lifetime: float | None) -> str:
+        """What /var/run/secrets/kubernetes.io/serviceaccount/token holds: for the API server alone."""
+        answer = await self.sandbox.http.post(
+            f"https://{KUBERNETES_HOST}/api/v1/namespaces/{self.account.namespace}"
+            f"/serviceaccounts/{self.account.name}/token",
+            json={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": round(lifetime or 3607)},
+            },
+            headers={"authorization": f"Bearer {self.sandbox.around.secrets.admin}"},
+        )
+        answer.raise_for_status()
+        token: str = answer.json()["status"]["token"]
+        return token
+
+    def _signed(self, projected: str, wanted: Present, issuer: IssuerState) -> str:
+        """The projected token as another kind of issuer would have made it."""
+        parsed = jose.parse(projected)
+        header, claims = _merged(parsed.header, wanted.header), _merged(parsed.claims, wanted.claims)
+        if header.get("alg") == "ES256":
+            return _signed_with_ec(claims, header)
+        key = issuer.signing_key(self.sandbox.world.clusters[0].name)
+        return jose.sign(claims, key, header)
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+def _merged(before: Any, changes: Any) -> dict[str, Any]:
+    """With the changes; null takes a member away."""
+    return {key: value for key, value in {**before, **changes}.items() if value is not None}
+
+
+def _signed_with_ec(claims: dict[str, Any], header: dict[str, Any]) -> str:
+    body = f"{jose.b64url(msgspec.json.encode(header))}.{jose.b64url(msgspec.json.encode(claims))}"
+    key = ec.derive_private_key(_EC_SECRET, ec.SECP256R1())
+    r, s = decode_dss_signature(key.sign(body.encode(), ec.ECDSA(hashes.SHA256())))
+    return f"{body}.{jose.b64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
