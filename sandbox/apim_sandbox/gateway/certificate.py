@@ -1,6 +1,7 @@
-"""The certificate of port 8081: the files named, else one that the gateway makes for itself."""
+"""The certificate of port 8081: the host name's own, else the files named, else one made here."""
 
 import ssl
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,21 +13,69 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from apim_emulators.core.clock import utc
+from apim_emulators.core.provenance import Behaviour
+from apim_sandbox.gateway.state import CertificateData
 
 LIFE_DAYS = 365
+
+SERVER_NAME = Behaviour(
+    id="gateway.tls.server-name",
+    label="assumed",
+    statement="port 8081 shows the certificate of the hostname configuration that the client's server name "
+    "(SNI) picks, and one of its own for any other name",
+    source="hostname configurations with certificates are documented; the answer to other names is not",
+    witness="tests/sandbox/gateway/test_certificate.py::test_the_server_name_picks_the_certificate",
+)
 
 
 def server_context(certificate: str, key: str, names: tuple[str, ...], now: float) -> ssl.SSLContext:
     """For TLS 1.2 and later. Raises `OSError` (`ssl.SSLError` included) for files that do not do."""
+    if not certificate:
+        return _context_of(self_made(names, now))
+    context = _context()
+    context.load_cert_chain(certificate, key or None)
+    return context
+
+
+def choose_by_name(
+    context: ssl.SSLContext,
+    certificate_for: Callable[[str], CertificateData | None],
+    failed: Callable[[str, Exception], None],
+) -> None:
+    """Have `context` answer each server name with that name's own certificate, where it has one.
+
+    `failed(name, error)` is told of a certificate that can't be used; the context's own then serves.
+    """
+    made: dict[str, ssl.SSLContext] = {}
+
+    def choose(connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        found = certificate_for(name) if name else None
+        if found is None or name is None:
+            return
+        try:
+            if found.thumbprint not in made:
+                made[found.thumbprint] = _context_of(f"{found.private_key}\n{found.certificate}".encode())
+        except (OSError, ValueError) as error:
+            failed(name, error)
+            return
+        connection.context = made[found.thumbprint]
+
+    context.sni_callback = choose
+
+
+def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if certificate:
-        context.load_cert_chain(certificate, key or None)
-        return context
+    return context
+
+
+def _context_of(pem: bytes) -> ssl.SSLContext:
+    """From a key and its certificate; OpenSSL reads them from a file alone."""
+    context = _context()
     with TemporaryDirectory(prefix="apim-gateway-") as directory:  # made with mode 0700
         path = Path(directory, "tls.pem")
-        path.write_bytes(self_made(names, now))
+        path.write_bytes(pem)
         context.load_cert_chain(path)
     return context
 

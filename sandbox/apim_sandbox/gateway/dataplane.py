@@ -1,4 +1,4 @@
-"""The gateway's front: status, then routing, keys, forwarding. Bodies stream both ways."""
+"""The gateway's front: status, then host, routing, keys, policies, forwarding. Bodies stream both ways."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from apim_emulators.core.events import RequestServed
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.provenance import Behaviour
-from apim_sandbox.gateway import errors, status, subscriptions
+from apim_sandbox.gateway import errors, policies, status, subscriptions
 from apim_sandbox.gateway.logs import GatewayLog
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.routing import Match, find
@@ -32,6 +32,16 @@ FORWARDING = Behaviour(
     statement="a request goes to the API's service URL with the rest of its path, query, headers and body",
     source="Microsoft's forward-request policy; time-out 300 s",
     witness="tests/sandbox/gateway/test_dataplane.py::test_a_request_is_forwarded_with_its_rest_query_and_body",
+)
+
+
+HOSTS = Behaviour(
+    id="gateway.dataplane.hosts",
+    label="assumed",
+    statement="a gateway with host names serves APIs under these alone (others get 404), one without under "
+    "any; status paths answer under any",
+    source="hostname configurations are documented; what another Host header gets is not",
+    witness="tests/sandbox/gateway/test_dataplane.py::test_a_gateway_with_host_names_serves_under_them_alone",
 )
 
 
@@ -64,12 +74,15 @@ class DataPlane:
                 await errors.render(errors.NOT_CONFIGURED)(scope, receive, served)
                 return
             request = Request(scope, receive)
-            match = find(configuration.apis, request.method, path, request.url.query, dict(request.headers))
+            if not configuration.hosts or _host(request) in configuration.hosts:
+                match = find(
+                    configuration.apis, request.method, path, request.url.query, dict(request.headers)
+                )
             response = self._refuse(configuration, match, request)
             if response is not None or match is None:
                 await (response or errors.render(errors.NOT_FOUND))(scope, receive, served)
                 return
-            await self._forward(match, request, served)
+            await self._run(configuration, match, request, served)
         finally:
             event = RequestServed(
                 namespace=self.pod.namespace,
@@ -78,7 +91,7 @@ class DataPlane:
                 path=path,
                 status=served.status or 499,
                 api=match.api.name if match else "",
-                backend=(match.api.service_url or "") if match else "",
+                backend=(match.api.service_url or "") if match and served.forwarded else "",
             )
             self.journal.append(event, duration=self.clock.tick() - started)
 
@@ -95,7 +108,30 @@ class DataPlane:
             },
         )
 
-    async def _forward(self, match: Match, request: Request, send: "_Served") -> None:
+    async def _run(
+        self, configuration: Configuration, match: Match, request: Request, send: "_Served"
+    ) -> None:
+        """The operation's policies, around the back end's answer."""
+        operation = match.operation.name if match.operation else ""
+        plan = configuration.plans[match.api.name, operation]
+        dropped = _hop_by_hop(request.headers.get("connection"))
+        headers = [(name, value) for name, value in request.headers.raw if name not in dropped]
+        early = policies.run((*plan.inbound, *plan.backend), headers)
+        if early is not None:
+            await _send(send, early.status, early.answer_headers(), early.body)
+        elif plan.forwards:
+            await self._forward(plan, match, request, headers, send)
+        else:
+            await self._answer(plan, 200, [], None, send)
+
+    async def _forward(
+        self,
+        plan: policies.Plan,
+        match: Match,
+        request: Request,
+        headers: policies.Headers,
+        send: "_Served",
+    ) -> None:
         if match.api.service_url is None:
             self._failed(match, "the API has no service URL")
             await errors.render(errors.BACKEND_FAILED)(request.scope, request.receive, send)
@@ -103,18 +139,15 @@ class DataPlane:
         address = match.api.service_url.rstrip("/") + match.rest
         if request.url.query:
             address += f"?{request.url.query}"
-        outgoing = self.backend.build_request(
-            request.method,
-            address,
-            headers=[
-                (name, value)
-                for name, value in request.headers.raw
-                if name not in _hop_by_hop(request.headers.get("connection"))
-            ],
-            content=_body(request) if _has_body(request) else None,
-            timeout=BACKEND_TIMEOUT,
-        )
+        send.forwarded = True
         try:
+            outgoing = self.backend.build_request(
+                request.method,
+                address,
+                headers=headers,
+                content=_body(request) if _has_body(request) else None,
+                timeout=BACKEND_TIMEOUT,
+            )
             answer = await self.backend.send(outgoing, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._failed(match, f"{type(error).__name__}: {error}")
@@ -123,21 +156,31 @@ class DataPlane:
         except ClientDisconnect:
             return
         try:
-            await self._answer(answer, send)
+            dropped = _hop_by_hop(answer.headers.get("connection"))
+            kept = [
+                (name.lower(), value) for name, value in answer.headers.raw if name.lower() not in dropped
+            ]
+            await self._answer(plan, answer.status_code, kept, answer, send)
         finally:
             await answer.aclose()
 
-    async def _answer(self, answer: httpx.Response, send: "_Served") -> None:
-        dropped = _hop_by_hop(answer.headers.get("connection"))
-        await send(
-            {
-                "type": "http.response.start",
-                "status": answer.status_code,
-                "headers": [
-                    (name.lower(), value) for name, value in answer.headers.raw if name.lower() not in dropped
-                ],
-            }
-        )
+    async def _answer(
+        self,
+        plan: policies.Plan,
+        status_code: int,
+        headers: policies.Headers,
+        answer: httpx.Response | None,
+        send: "_Served",
+    ) -> None:
+        """The back end's answer, or an empty one, after the outbound policies."""
+        instead = policies.run(plan.outbound, headers)
+        if instead is not None:
+            await _send(send, instead.status, instead.answer_headers(), instead.body)
+            return
+        if answer is None:
+            await _send(send, status_code, headers, b"")
+            return
+        await send({"type": "http.response.start", "status": status_code, "headers": headers})
         async for chunk in answer.aiter_raw():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -157,11 +200,24 @@ class _Served:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.status: int | None = None
+        self.forwarded = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         await self._send(message)
+
+
+async def _send(send: Send, status_code: int, headers: policies.Headers, body: bytes) -> None:
+    """An answer that the gateway makes itself."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status_code, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _host(request: Request) -> str:
+    """The host that the request is for, without its port."""
+    return (request.url.hostname or "").lower()
 
 
 def _has_body(request: Request) -> bool:

@@ -16,7 +16,7 @@ from apim_sandbox.gateway.logs import GatewayLog, LogSink
 from apim_sandbox.gateway.loop import ConfigurationLoop, State
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.settings import GatewayToken, Settings, SettingsError, log_settings, parse
-from apim_sandbox.gateway.state import Configuration
+from apim_sandbox.gateway.state import CertificateData, Configuration
 from apim_sandbox.gateway.token_source import HttpTokenSource, ReadFile, TokenSource, read_text_file
 from apim_sandbox.gateway.tokens import Authorization, EntraAuthorization, GatewayKeyAuthorization
 
@@ -74,6 +74,14 @@ class Gateway:
     def configuration(self) -> Configuration | None:
         """What is in force; None before the first."""
         return self._loop.configuration
+
+    def certificate_for(self, host: str) -> CertificateData | None:
+        """What port 8081 is to show for a server name, by the configuration in force."""
+        return self.configuration.certificate_for(host) if self.configuration else None
+
+    def certificate_failed(self, host: str, error: Exception) -> None:
+        """Say that a host name's certificate can't be used."""
+        self._log.emit("error", "HostnameCertificateInvalid", host, exception=str(error))
 
     async def run(self) -> None:
         """Sign in, fetch, poll, beat: until cancelled."""

@@ -63,6 +63,7 @@ class ConfigurationLoop:
     configuration: Configuration | None = None
     state: State = "starting"
     _announced: GatewayChanged | None = field(default=None, init=False)
+    _said: set[str] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -179,11 +180,20 @@ class ConfigurationLoop:
 
     def _apply(self, configuration: Configuration) -> None:
         before = {api.name: api for api in self.configuration.apis} if self.configuration else {}
+        identity = self.configuration.identity if self.configuration else None
         self.configuration = configuration
         for api in configuration.apis:
             if before.get(api.name) != api:
                 for event in ("OperationRouteTableRebuildStarted", "OperationRouteTableRebuildCompleted"):
                     self.log.emit("info", event, api.revision_name, source="ApiRouter")
+        if configuration.identity is not None and configuration.identity != identity:
+            source = "ManagedIdentityResolver"
+            self.log.emit("info", "MsalAppClientCreated", configuration.identity.client_id, source=source)
+            self.log.emit("info", "ManagedIdentityAddedToMap", configuration.identity.type, source=source)
+        for statement in configuration.not_acting:
+            if statement not in self._said:
+                self._said.add(statement)
+                self.log.emit("warn", "PolicyNotActing", statement)
         for problem in configuration.problems:
             self.log.emit("warn", "ConfigurationEntityIgnored", problem)
 

@@ -16,7 +16,7 @@ import uvicorn
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import ActorJournal, Sink
-from apim_sandbox.gateway.certificate import server_context
+from apim_sandbox.gateway.certificate import choose_by_name, server_context
 from apim_sandbox.gateway.control import ControlService, NoSink, die_with
 from apim_sandbox.gateway.gateway import Gateway, GatewayParts, read_settings
 from apim_sandbox.gateway.listen import DEFAULT, Listener, ListenError, open_listeners
@@ -97,6 +97,8 @@ async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink) -> int
             )
         parts = GatewayParts(clock, ids, journal, configuration, tokens, log, backend)
         gateway = Gateway(settings, parts, pod)
+        if tls is not None:
+            choose_by_name(tls, gateway.certificate_for, gateway.certificate_failed)
         servers = [_server(gateway, listener, tls) for listener in listeners]
         async with anyio.create_task_group() as life:
             life.start_soon(gateway.run)

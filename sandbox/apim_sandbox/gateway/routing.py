@@ -79,14 +79,18 @@ def _version(api: ApiData, rest: str, query: str, headers: dict[str, str]) -> st
 
 
 def _operation(operations: tuple[OperationData, ...], method: str, rest: str) -> OperationData | None:
-    """The operation whose template fits; literal segments win over parameters."""
+    """The operation whose template fits; literal segments win over parameters, these over wildcards."""
     path = rest or "/"
     fitting = [
         operation
         for operation in operations
         if operation.method in (method, "*") and _template(operation.url_template).fullmatch(path)
     ]
-    return min(fitting, key=lambda operation: operation.url_template.count("{"), default=None)
+    return min(fitting, key=lambda operation: _looseness(operation.url_template), default=None)
+
+
+def _looseness(template: str) -> tuple[bool, int]:
+    return "*" in template, template.count("{")
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ import msgspec
 
 from apim_emulators.core.vocabulary import Revision
 from apim_sandbox.gateway.configuration import Change, Entity, Snapshot
+from apim_sandbox.gateway.policies import Plan, fill, plan
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -62,6 +63,47 @@ class SubscriptionData(msgspec.Struct, frozen=True, rename="camel"):
     apis: tuple[str, ...] = ()
 
 
+class NamedValueData(msgspec.Struct, frozen=True, rename="camel"):
+    """What `{{display name}}` stands for."""
+
+    display_name: str
+    value: str = ""
+
+
+class CertificateData(msgspec.Struct, frozen=True, rename="camel"):
+    """A certificate and its key, both PEM."""
+
+    thumbprint: str
+    certificate: str
+    private_key: str
+
+
+class HostnameData(msgspec.Struct, frozen=True, rename="camel"):
+    """A host name of the gateway; `certificate` names one of the configuration's certificates."""
+
+    hostname: str
+    certificate: str = ""
+
+
+class IdentityData(msgspec.Struct, frozen=True, rename="camel"):
+    """The service's managed identity as the gateway is told of it."""
+
+    type: str
+    client_id: str
+
+
+class GatewayData(msgspec.Struct, frozen=True, rename="camel"):
+    """What the gateway is told about itself."""
+
+    identity: IdentityData | None = None
+
+
+class PolicyData(msgspec.Struct, frozen=True):
+    """The policy document around all APIs."""
+
+    policy: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """All entities at a revision, and what they mean for routing."""
@@ -72,15 +114,43 @@ class Configuration:
     entities: Mapping[str, Any]
     apis: tuple[ApiData, ...] = field(init=False)
     subscriptions: tuple[SubscriptionData, ...] = field(init=False)
+    identity: IdentityData | None = field(init=False)
+    hosts: Mapping[str, HostnameData] = field(init=False)  # by host name in lower case
+    certificates: Mapping[str, CertificateData] = field(init=False)
+    plans: Mapping[tuple[str, str], Plan] = field(init=False)  # by API and operation; "" for no operation
+    not_acting: tuple[str, ...] = field(init=False)
     problems: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         problems: list[str] = []
-        object.__setattr__(self, "apis", tuple(_typed(self.entities, "apis/", ApiData, problems)))
-        object.__setattr__(
-            self, "subscriptions", tuple(_typed(self.entities, "subscriptions/", SubscriptionData, problems))
-        )
-        object.__setattr__(self, "problems", tuple(problems))
+
+        def typed(prefix: str, type_: type[T]) -> dict[str, T]:
+            return _typed(self.entities, prefix, type_, problems)
+
+        values = {
+            one.display_name.lower(): one.value for one in typed("namedValues/", NamedValueData).values()
+        }
+        gateway, policy = typed("gateway", GatewayData), typed("policy", PolicyData)
+        hosts = {one.hostname.lower(): one for one in typed("hostnameConfigurations/", HostnameData).values()}
+        apis = tuple(_filled(api, values, problems) for api in typed("apis/", ApiData).values())
+        everywhere = next((one.policy for one in policy.values()), "")
+        plans, not_acting = _plans(apis, everywhere, values)
+        for name, value in {
+            "apis": apis,
+            "subscriptions": tuple(typed("subscriptions/", SubscriptionData).values()),
+            "identity": next((one.identity for one in gateway.values()), None),
+            "hosts": hosts,
+            "certificates": typed("certificates/", CertificateData),
+            "plans": plans,
+            "not_acting": not_acting,
+            "problems": tuple(problems),
+        }.items():
+            object.__setattr__(self, name, value)
+
+    def certificate_for(self, host: str) -> CertificateData | None:
+        """The certificate that port 8081 shows to who asks for `host`."""
+        found = self.hosts.get(host.lower())
+        return self.certificates.get(found.certificate) if found else None
 
     @classmethod
     def restore(cls, snapshot: Snapshot) -> "Configuration":
@@ -107,11 +177,42 @@ class Configuration:
         return Configuration(revision, self.service_name, self.gateway_id, entities)
 
 
-def _typed(entities: Mapping[str, Any], prefix: str, type_: type[T], problems: list[str]) -> Iterable[T]:
+def _typed(entities: Mapping[str, Any], prefix: str, type_: type[T], problems: list[str]) -> dict[str, T]:
+    """The entities called `prefix` and a name without slashes, by that name."""
+    found = {}
     for name, data in entities.items():
         # `apis/echo-api/...` is a part of an API with an entity of its own.
-        if name.startswith(prefix) and "/" not in name.removeprefix(prefix):
+        short = name.removeprefix(prefix)
+        if name.startswith(prefix) and "/" not in short and bool(short) == prefix.endswith("/"):
             try:
-                yield msgspec.convert(data, type_)
+                found[short] = msgspec.convert(data, type_)
             except msgspec.ValidationError as error:
                 problems.append(f"{name}: {error}")
+    return found
+
+
+def _filled(api: ApiData, values: Mapping[str, str], problems: list[str]) -> ApiData:
+    """The API with named values in its service URL filled in."""
+    if "{{" not in (api.service_url or ""):
+        return api
+    try:
+        return msgspec.structs.replace(api, service_url=fill(api.service_url or "", values))
+    except KeyError as error:
+        problems.append(f"apis/{api.name}: there is no named value {error.args[0]!r}")
+        return msgspec.structs.replace(api, service_url=None)
+
+
+def _plans(
+    apis: Iterable[ApiData], everywhere: str, values: Mapping[str, str]
+) -> tuple[dict[tuple[str, str], Plan], tuple[str, ...]]:
+    """What happens to a request of each operation, and what of the policies does not act."""
+    plans, skipped = {}, dict[str, None]()
+    for api in apis:
+        for operation in (None, *api.operations):
+            scopes = [("global", everywhere), (f"api {api.name}", api.policy)]
+            if operation is not None:
+                scopes.append((f"operation {api.name}/{operation.name}", operation.policy))
+            made, not_acting = plan(tuple(scope for scope in scopes if scope[1]), values)
+            plans[api.name, operation.name if operation else ""] = made
+            skipped |= dict.fromkeys(not_acting)
+    return plans, tuple(skipped)

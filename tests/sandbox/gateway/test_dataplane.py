@@ -162,3 +162,16 @@ async def test_an_entity_that_does_not_fit_is_said_and_left_out(scene: Scene) ->
     client = await ready(scene)
     assert (await client.get("/echo/x")).status_code == 201
     assert any("[ConfigurationEntityIgnored], message: apis/bad: " in line for line in scene.sink.lines)
+
+
+async def test_a_gateway_with_host_names_serves_under_them_alone(scene: Scene) -> None:
+    """404 under any other name, whatever its port; the status paths answer everywhere."""
+    scene.api.entities["hostnameConfigurations/public"] = {"hostname": "API.contoso.test", "certificate": ""}
+    client = await ready(scene)
+    assert (await client.get("/echo/x")).status_code == 404
+    assert (await client.get("/status-0123456789abcdef")).status_code == 200
+    for host in ("api.contoso.test", "api.contoso.test:8080"):
+        assert (await client.get("/echo/x", headers={"host": host})).status_code == 201
+    scene.api.delete("hostnameConfigurations/public")
+    await anyio.sleep(20)
+    assert (await client.get("/echo/x")).status_code == 201
