@@ -100,6 +100,23 @@ class Sandbox:
     def gateways(self) -> list[dict[str, Any]]:
         return self._json("GET", "/gateways")  # type: ignore[no-any-return]
 
+    def pod(self, namespace: str, name: str) -> dict[str, Any]:
+        """A pod as Kubernetes' object, as admission left it. Raises `SandboxError` where there is none."""
+        return self._json("GET", f"/pods/{namespace}/{name}")  # type: ignore[no-any-return]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The cluster's events, oldest first."""
+        return self._json("GET", "/events")  # type: ignore[no-any-return]
+
+    def service_accounts(self) -> list[dict[str, Any]]:
+        """The cluster's service accounts, as Kubernetes' objects."""
+        return self._json("GET", "/serviceaccounts")  # type: ignore[no-any-return]
+
+    def delete(self, documents: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Delete what manifests name, as `(path, text)`; one result for each object that was there."""
+        body = {"documents": [{"path": path, "text": text} for path, text in documents]}
+        return self._json("POST", "/delete", json=body)  # type: ignore[no-any-return]
+
     def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a pod; its Deployment makes another."""
         self._request("DELETE", f"/pods/{namespace}/{name}")
@@ -142,9 +159,45 @@ class Sandbox:
             except (TimeoutError, StopIteration):
                 raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come") from None
 
+    def clock(self) -> dict[str, Any]:
+        """`now` (epoch seconds), `offset` to real time and `skews` by actor, in seconds."""
+        return self._json("GET", "/clock")  # type: ignore[no-any-return]
+
     def advance(self, seconds: float) -> None:
         """Move the sandbox's clock forwards."""
         self._json("POST", "/clock/advance", json={"seconds": seconds})
+
+    def skew(self, actor: str, seconds: float) -> None:
+        """Let an actor's clock run ahead of the sandbox's by `seconds`, or behind it."""
+        self._json("POST", "/clock/skew", json={"actor": actor, "seconds": seconds})
+
+    def keep_attached(self, service_account: str | None = None) -> "Pod":
+        """Be a pod of `NAMESPACE/NAME` until the sandbox ends: for shells, of which nobody hears again."""
+        answer = self._request("POST", "/attachments", json={"service_account": service_account or ""})
+        return msgspec.json.decode(answer.content, type=Pod)
+
+    def service_account_token(self, service_account: str | None, audience: str, seconds: int = 3600) -> str:
+        """A fresh token for a service account and audience, as the kubelet would project it."""
+        body = {"service_account": service_account or "", "audience": audience, "seconds": seconds}
+        return str(self._json("POST", "/tokens", json=body)["token"])
+
+    def exchange(self, pod: "Pod", resource: str) -> str:
+        """The access token for `resource` that Entra gives for a pod's token. Raises `SandboxError`."""
+        environment = pod.environment
+        assertion = Path(environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
+        answer = self._cloud.post(
+            f"{environment['AZURE_AUTHORITY_HOST'].rstrip('/')}/{environment['AZURE_TENANT_ID']}"
+            "/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": environment["AZURE_CLIENT_ID"],
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": assertion,
+                "scope": f"{resource}/.default",
+            },
+        )
+        check(answer)
+        return str(answer.json()["access_token"])
 
     @contextmanager
     def attach(self, service_account: str | None = None) -> Iterator["Pod"]:

@@ -23,6 +23,7 @@ from apim_emulators.core.faults import FaultError, Faults, Planned, make_fault
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import MemoryJournal, decode, encode
 from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
+from apim_sandbox.attachments import Attachments
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.documents import DocumentError
 
@@ -40,6 +41,7 @@ class Control:
     faults: Faults
     status: Callable[[], dict[str, Any]]
     gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
+    attachments: Attachments
     default_service_account: str
     pod_variables: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
@@ -84,6 +86,20 @@ class NewFault(_Body):
     last_call: int | None = Field(default=None, ge=1)
 
 
+class Keep(_Body):
+    """Be a pod of `NAMESPACE/NAME` (empty: the world's first) until the sandbox ends."""
+
+    service_account: str = ""
+
+
+class NewToken(_Body):
+    """What a projected token is made of; life in seconds, as TokenRequest bounds it."""
+
+    service_account: str = ""
+    audience: str = ""
+    seconds: int = Field(default=3600, ge=1, le=1 << 32)
+
+
 def create_app(control: Control) -> FastAPI:
     """The control service as an ASGI application."""
     app = FastAPI(title="apim-sandbox control", version="1", docs_url="/docs", redoc_url=None)
@@ -91,6 +107,7 @@ def create_app(control: Control) -> FastAPI:
     _journal_routes(app, control)
     _clock_routes(app, control)
     _cluster_routes(app, control)
+    _identity_routes(app, control)
     _fault_routes(app, control)
 
     @app.get("/health")
@@ -221,6 +238,18 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
     async def events() -> Any:
         return msgspec.to_builtins(await control.cluster.events())
 
+    @app.get("/serviceaccounts")
+    async def service_accounts() -> Any:
+        return await control.cluster.service_accounts()
+
+    @app.get("/pods/{namespace}/{name}")
+    async def pod(namespace: str, name: str) -> Any:
+        """The pod as Kubernetes' object, as admission left it."""
+        found = await control.cluster.pod(namespace, name)
+        if found is None:
+            raise HTTPException(404, f"no pod {namespace}/{name}")
+        return found
+
     @app.delete("/pods/{namespace}/{name}", status_code=204)
     async def delete_pod(namespace: str, name: str) -> Response:
         if not await control.cluster.delete_pod(namespace, name):
@@ -245,6 +274,25 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
     async def gateways() -> Any:
         return await control.gateways()
 
+
+def _identity_routes(app: FastAPI, control: Control) -> None:
+    def account_of(text: str) -> ServiceAccountName:
+        return ServiceAccountName.parse(text or control.default_service_account)
+
+    @app.post("/attachments")
+    async def keep(body: Keep) -> Any:
+        """Be a pod of a service account for as long as the sandbox runs."""
+        attachment = await control.attachments.keep(account_of(body.service_account))
+        return msgspec.to_builtins(
+            replace(attachment, environment={**attachment.environment, **control.pod_variables})
+        )
+
+    @app.post("/tokens")
+    async def token(body: NewToken) -> dict[str, str]:
+        """A fresh token for a service account and audience, as it would be projected."""
+        account = account_of(body.service_account)
+        return {"token": await control.cluster.create_token(account, body.audience, body.seconds)}
+
     @app.get("/attach")
     async def attach(service_account: Annotated[str, Query()] = "") -> StreamingResponse:
         """Be a pod of a service account for as long as this answer is being read.
@@ -254,7 +302,7 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
         """
         import anyio
 
-        account = ServiceAccountName.parse(service_account or control.default_service_account)
+        account = account_of(service_account)
 
         async def stream() -> AsyncIterator[bytes]:
             try:

@@ -14,7 +14,6 @@ from typing import Any
 
 import anyio
 
-from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.http import LazyApp
@@ -23,6 +22,7 @@ from apim_emulators.core.journal import MemoryJournal, read
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Surroundings, emulated_hosts, issuer_hosts
+from apim_sandbox.attachments import kept_attachments
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cluster.protocol import Cluster
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
@@ -32,6 +32,7 @@ from apim_sandbox.server import (
     ServerOptions,
     Status,
     keep_record,
+    kept_clock,
     live_client,
     live_surroundings,
     load_world,
@@ -47,8 +48,9 @@ TLS_PORT, PROXY_PORT, CONTROL_PORT = 443, 8444, 8445
 class ControlOptions:
     """`url` and `proxy_url` are how programs outside reach this container; `name_url` is how pods do.
 
-    `outside` is the state directory as those programs see it. With `kubeconfig` the cluster is the real
-    one that the file tells of, once it is there; its gateways run `image`.
+    Without `proxy_url` they are on the same network and need no proxy. `outside` is the state directory
+    as those programs see it. With `kubeconfig` the cluster is the real one that the file tells of, once
+    it is there; its gateways run `image`.
     """
 
     state: StateDir
@@ -70,7 +72,7 @@ async def run_control(options: ControlOptions) -> None:
     sockets = [
         listen(port, "--listen", options.host) for port in (TLS_PORT, PROXY_PORT, CONTROL_PORT)
     ]  # fmt: skip
-    clock, journal, faults = MasterClock(), MemoryJournal(), Faults()
+    clock, journal, faults = kept_clock(options.state), MemoryJournal(), Faults()
     async with AsyncExitStack() as stack:
         _restore(journal, options.state.path / "journal.jsonl")
         keep = stack.enter_context((options.state.path / "journal.jsonl").open("ab"))
@@ -82,6 +84,7 @@ async def run_control(options: ControlOptions) -> None:
         await stack.enter_async_context(serving(EdgeApp(hosts), sockets[0], authority.server_context()))
         tasks.start_soon(ConnectProxy(_Neighbours(world)).run, sockets[1])
         cluster = await stack.enter_async_context(_cluster(options, world, around, authority))
+        attachments = await stack.enter_async_context(kept_attachments(cluster))
         status = Status(world, clock, journal, ServerOptions(state=options.state, separate=True))
         for record in journal.since(0):
             status.note(record)
@@ -90,8 +93,8 @@ async def run_control(options: ControlOptions) -> None:
             from apim_sandbox.control import Control, create_app
 
             account = default_service_account(world)
-            parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, account)
-            return create_app(Control(*parts, token=options.token))
+            parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, attachments)
+            return create_app(Control(*parts, account, token=options.token))
 
         await stack.enter_async_context(serving(LazyApp(control), sockets[2]))
         clusters = tuple(one.name for one in world.clusters)
@@ -129,7 +132,9 @@ async def _cluster(
     environment = {
         name: value.replace(str(options.state.path), str(outside))
         for name, value in pod_variables(authority, options.proxy_url, options.url).items()
+        if options.proxy_url or "PROXY" not in name.upper()
     }
+    environment["APIM_SANDBOX_CONTROL_TOKEN"] = options.token
     directory = options.state.path / "pods"
     if options.kubeconfig is None:
         from apim_sandbox.cluster.live import live_cluster

@@ -5,6 +5,7 @@ the proxy then knows on which port each host is. Whatever happens to this proces
 with it: each holds the reading end of a pipe that only this process keeps open.
 """
 
+import json
 import os
 import socket
 import ssl
@@ -29,10 +30,11 @@ from apim_emulators.core.store import MemoryStore, SqliteStore
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings, by_address, issuer_hosts
+from apim_sandbox.attachments import kept_attachments
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
 from apim_sandbox.hosts import HostTable
-from apim_sandbox.instance import Instance, InstanceError, StateDir
+from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
@@ -116,6 +118,23 @@ def remember_world(state: StateDir, world: World) -> None:
     marker.write_text(digest + "\n")
 
 
+def kept_clock(state: StateDir) -> MasterClock:
+    """The sandbox's clock as an earlier run left it; every move is written down.
+
+    Tokens and events of that run carry its times: a clock that went back would make them come from
+    the future.
+    """
+    path = state.path / "clock.json"
+    clock = MasterClock()
+    try:
+        kept = json.loads(path.read_text())
+        clock.follow(float(kept["offset"]), {str(one): float(skew) for one, skew in kept["skews"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # a first run, or a file that somebody broke: real time
+    clock.on_move(lambda: write_private(path, json.dumps({"offset": clock.offset, "skews": clock.skews})))
+    return clock
+
+
 def bind(options: ServerOptions) -> Listeners:
     """All three sockets, or none. Raises `PortTakenError`."""
     bound: list[socket.socket] = []
@@ -158,7 +177,7 @@ async def _running(
 
     edge_url, proxy_url, control_url = listeners.urls
     state = options.state
-    clock, journal, faults = MasterClock(), MemoryJournal(), Faults()
+    clock, journal, faults = kept_clock(state), MemoryJournal(), Faults()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         keep = stack.enter_context((state.path / "journal.jsonl").open("wb"))
@@ -183,9 +202,8 @@ async def _running(
         route = Router(assembly.hosts, remote, Target("127.0.0.1", listeners.edge.getsockname()[1]))
         tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)
         pod_environment = pod_variables(authority, proxy_url, control_url)
-        cluster = await stack.enter_async_context(
-            live_cluster(world, around, state.path, pod_environment)
-        )
+        cluster = await stack.enter_async_context(live_cluster(world, around, state.path, pod_environment))
+        attachments = await stack.enter_async_context(kept_attachments(cluster))
         status = Status(world, clock, journal, options)
 
         def control() -> Any:
@@ -200,6 +218,7 @@ async def _running(
                     faults,
                     status.show,
                     status.gateways,
+                    attachments,
                     default_service_account(world),
                     pod_environment,
                 )
