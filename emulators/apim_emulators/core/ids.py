@@ -41,10 +41,20 @@ class Ids(Protocol):
 
 
 class RandomIds:
-    """Ids from the operating system's randomness."""
+    """Ids from the operating system's randomness, of which a page is fetched at a time."""
+
+    def __init__(self) -> None:
+        self._page = b""
+        self._used = 0
 
     def uuid(self) -> str:
-        return str(uuid.uuid4())
+        if self._used + 16 > len(self._page):
+            self._page, self._used = secrets.token_bytes(4096), 0
+        start = self._used
+        self._used = start + 16
+        digits = self._page[start : self._used].hex()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
     def secret(self, length: int = 32) -> str:
         return "".join(secrets.choice(_LOWER_ALNUM) for _ in range(length))

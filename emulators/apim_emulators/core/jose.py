@@ -6,11 +6,12 @@ token's own header. Signing and verifying use PyJWT's algorithms with key object
 """
 
 import binascii
-import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from json import JSONDecoder
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ RSA_ALGORITHMS: Mapping[str, RSAAlgorithm] = {
     "PS512": RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512),
 }
 MAX_TOKEN = 64 * 1024  # bytes
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 
 
 class JoseError(ValueError):
@@ -95,11 +97,14 @@ def b64url(data: bytes) -> str:
 
 def unb64url(text: str) -> bytes:
     """The inverse of `b64url`; refuses padding, foreign characters and non-canonical endings."""
+    if _BASE64URL.fullmatch(text) is None:
+        raise JoseError("not base64url")
     try:
         data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         raise JoseError("not base64url") from None
-    if b64url(data) != text:
+    ending = len(text) % 4  # only the last, incomplete group can have bits that stand for nothing
+    if ending and b64url(data[-(len(data) % 3) :]) != text[-ending:]:
         raise JoseError("not canonical base64url")
     return data
 
@@ -160,19 +165,23 @@ def _number(value: int) -> str:
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise JoseError(f"{what} repeats a member")
-        return found
-
     try:
-        value = json.loads(data, object_pairs_hook=unique)
+        value = _DECODER.decode(data.decode())
         msgspec.json.encode(value)  # refuses lone surrogates, which no answer or journal could repeat
-    except JoseError:
-        raise
+    except JoseError as error:
+        raise JoseError(f"{what} {error}") from None
     except (ValueError, RecursionError):
         raise JoseError(f"{what} is not JSON") from None
     if not isinstance(value, dict):
         raise JoseError(f"{what} is not a JSON object")
     return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise JoseError("repeats a member")
+    return found
+
+
+_DECODER = JSONDecoder(object_pairs_hook=_unique)

@@ -169,19 +169,23 @@ class RemoteJournal:
 
 def to_builtins(record: Record) -> dict[str, Any]:
     """A record as plain JSON values: `{sequence, at, actor, kind, duration, event}`."""
+    return _fields(record, msgspec.to_builtins(record.event))
+
+
+def encode(record: Record) -> bytes:
+    """A record as one line of JSON."""
+    return msgspec.json.encode(_fields(record, record.event))
+
+
+def _fields(record: Record, event: object) -> dict[str, Any]:
     return {
         "sequence": record.sequence,
         "at": record.at,
         "actor": record.actor,
         "kind": record.event.kind,
         "duration": record.duration,
-        "event": msgspec.to_builtins(record.event),
+        "event": event,
     }
-
-
-def encode(record: Record) -> bytes:
-    """A record as one line of JSON."""
-    return msgspec.json.encode(to_builtins(record))
 
 
 def decode(line: bytes | str) -> Record:

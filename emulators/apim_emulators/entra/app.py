@@ -71,8 +71,8 @@ class SignIn:
                 method=request.method,
                 tenant=request.path_params["tenant"],
                 version=version,
-                headers=request.headers,
-                query=request.query_params,
+                headers=_headers(request),
+                query=request.query_params if request.scope["query_string"] else {},
                 body=body,
             )
         )
@@ -141,6 +141,12 @@ def create_app(context: Context, directory: Directory, settings: Settings | None
         directory.settings = settings
     routes = SignIn(context, directory).routes() + Internal(context, directory).routes()
     return Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """By lower-case name; the first counts where one comes twice."""
+    raw = reversed(request.scope["headers"])
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
 
 
 async def _preflight(_: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -109,7 +110,14 @@ Check = Callable[[Attempt], Outcome]
 def passed(
     name: str, expected: str | None = None, presented: str | None = None, note: str | None = None
 ) -> Outcome:
+    if expected is presented is note is None:
+        return _plainly_passed(name)
     return Rung(name, "passed", expected, presented, note), None
+
+
+@cache
+def _plainly_passed(name: str) -> Outcome:
+    return Rung(name, "passed"), None
 
 
 def failed(

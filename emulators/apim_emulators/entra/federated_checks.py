@@ -6,6 +6,7 @@ needs the keys.
 """
 
 import math
+from functools import lru_cache
 
 from apim_emulators.core.clock import utc
 from apim_emulators.core.jose import RSA_ALGORITHMS, JoseError, unb64url, verify
@@ -233,7 +234,13 @@ def time(attempt: Attempt) -> Outcome:
 
 def dotnet_time(moment: float) -> str:
     """`2026-11-23T09:14:03.0000000Z`: .NET's round-trip format, seven digits of a second."""
-    return f"{utc(moment).isoformat(timespec='microseconds')[:-6]}0Z"
+    seconds = int(moment)
+    return f"{_whole_second(seconds)}.{min(round((moment - seconds) * 1e6), 999_999):06d}0Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(seconds: int) -> str:
+    return utc(seconds).isoformat()[:-6]
 
 
 _UNFETCHED = {

@@ -8,7 +8,6 @@ are the service principal. `roles` is absent where none is granted.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -85,7 +84,7 @@ def issue(
     continuous: bool = False,
 ) -> Issued:
     """Sign an access token for `resource`, which the client called `asked_for`."""
-    uti = b64url(UUID(ids.uuid()).bytes)
+    uti = b64url(bytes.fromhex(ids.uuid().replace("-", "")))
     issued_at = int(now) - BACKDATED
     claims: dict[str, Any] = {
         "aud": audience(asked_for, resource.app_id, resource.token_version),
