@@ -94,7 +94,9 @@ async def run_control(options: ControlOptions) -> None:
 
             account = default_service_account(world)
             parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, attachments)
-            return create_app(Control(*parts, account, token=options.token))
+            return create_app(
+                Control(*parts, account, token=options.token, pod_variables=_variables(options, authority))
+            )
 
         await stack.enter_async_context(serving(LazyApp(control), sockets[2]))
         clusters = tuple(one.name for one in world.clusters)
@@ -124,22 +126,26 @@ class _Neighbours:
         return Target(host, TLS_PORT) if {host, f"*.{domain}"} & (known | {ECHO_HOST}) else None
 
 
-@asynccontextmanager
-async def _cluster(
-    options: ControlOptions, world: World, around: Surroundings, authority: CertificateAuthority
-) -> AsyncIterator[Cluster]:
+def _variables(options: ControlOptions, authority: CertificateAuthority) -> dict[str, str]:
+    """What a program outside needs besides a pod's own environment."""
     outside = options.outside or options.state.path
-    environment = {
+    found = {
         name: value.replace(str(options.state.path), str(outside))
         for name, value in pod_variables(authority, options.proxy_url, options.url).items()
         if options.proxy_url or "PROXY" not in name.upper()
     }
-    environment["APIM_SANDBOX_CONTROL_TOKEN"] = options.token
+    return {**found, "APIM_SANDBOX_CONTROL_TOKEN": options.token}
+
+
+@asynccontextmanager
+async def _cluster(
+    options: ControlOptions, world: World, around: Surroundings, authority: CertificateAuthority
+) -> AsyncIterator[Cluster]:
     directory = options.state.path / "pods"
     if options.kubeconfig is None:
         from apim_sandbox.cluster.live import live_cluster
 
-        async with live_cluster(world, around, directory, environment) as embedded:
+        async with live_cluster(world, around, directory, _variables(options, authority)) as embedded:
             yield embedded
         return
     from apim_sandbox.cluster.embedded.settings import from_world
@@ -149,8 +155,9 @@ async def _cluster(
     named = from_world(world, world.clusters[0].name, state_dir=directory, admin_token="")
     settings = KindSettings(
         image=options.image, control=options.name_url, token=options.token,
-        bundle=authority.bundle_file.read_text(), directory=directory, outside=outside / "pods",
-        identities=named.identities, environment=environment,
+        bundle=authority.bundle_file.read_text(), directory=directory,
+        outside=(options.outside or options.state.path) / "pods",
+        identities=named.identities,
     )  # fmt: skip
     api = KubernetesApi(options.kubeconfig)
     cluster = KindCluster(around.context("cluster"), api, settings)

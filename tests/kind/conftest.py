@@ -10,7 +10,9 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,12 +105,6 @@ class Kind:
             pytest.fail(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
-    def wait_for(
-        self, what: str, wanted: Callable[[Record], bool], since: int, timeout: float = 90
-    ) -> Record:
-        with self.sandbox() as sandbox:
-            return sandbox.wait_for(what, wanted, since=since, timeout=timeout)
-
 
 @pytest.fixture(scope="session")
 def kind(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
@@ -151,7 +147,7 @@ class Scene:
         self.since = self.sandbox.status()["journal"]
         return self.sandbox.apply(self.manifest(edit))
 
-    def wait_for(self, what: str, wanted: Callable[[Any], bool], timeout: float = 90) -> Any:
+    def wait_for(self, what: str, wanted: Callable[[Any], bool], timeout: float = 60) -> Any:
         """The first event of this namespace after `apply` for which `wanted` holds."""
 
         def mine(record: Record) -> bool:
@@ -159,10 +155,22 @@ class Scene:
                 record.event
             )
 
-        return self.sandbox.wait_for(what, mine, since=self.since, timeout=timeout).event
+        deadline = time.monotonic() + timeout  # other pods go on telling the journal what they do
+        with closing(self.sandbox.follow(self.since, timeout=timeout)) as records:
+            for record in records:
+                if mine(record):
+                    return record.event
+                if time.monotonic() > deadline:
+                    break
+        told = [one.event for one in self.sandbox.journal(self.since) if _about(one, self.namespace)]
+        pytest.fail(f"waited {timeout:g} s for {what}; there was {told}")
 
     def explanation(self) -> dict[str, Any]:
         return self.kind.explain(f"{self.namespace}/apim-gateway")
+
+
+def _about(record: Record, namespace: str) -> bool:
+    return getattr(record.event, "namespace", "") == namespace
 
 
 def sa_public_key(path: Path) -> Any:

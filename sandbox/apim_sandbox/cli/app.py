@@ -327,10 +327,29 @@ def serve(
 
 
 @app.command(hidden=True)
+def prepare(
+    control: Annotated[str, typer.Option(help="How the containers reach the control service.")],
+    proxy: Annotated[str, typer.Option(help="How they reach the CONNECT proxy.")] = "",
+    world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
+    state_dir: StateDirOption = None,
+) -> None:
+    """Make what containers share, once, before they start.
+
+    Example: apim-sandbox prepare --control http://control.sandbox.test:8445
+    """
+    from apim_sandbox.instance import StateDir, default_state_dir
+    from apim_sandbox.prepare import prepare_container
+
+    prepare_container(StateDir(state_dir or default_state_dir()), world, control, proxy)
+
+
+@app.command(hidden=True)
 def control(
     token_file: Annotated[Path, typer.Option(help="What callers must present as their bearer token.")],
     url: Annotated[str, typer.Option(help="How programs outside reach the control service.")],
-    proxy_url: Annotated[str, typer.Option(help="How programs outside reach the CONNECT proxy.")],
+    proxy_url: Annotated[
+        str, typer.Option(help="How programs outside reach the CONNECT proxy; none on the same network.")
+    ] = "",
     world: Annotated[Path | None, typer.Option(help="The world file.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="The real cluster's; embedded without it.")] = None,
     image: Annotated[str, typer.Option(help="What a real cluster's gateways run.")] = "",

@@ -32,8 +32,8 @@ class KindSettings:
     """How the adapter sees its cluster.
 
     `image` runs as the gateway; `control` and `token` are what its pods use to reach the control service;
-    `identities` maps service accounts that the world names to client ids; `environment` is added to
-    attached programs; `directory` holds their token files, which they see under `outside`.
+    `identities` maps service accounts that the world names to client ids; `directory`
+    holds the token files of attached programs, which they see under `outside`.
     """
 
     image: str
@@ -43,7 +43,6 @@ class KindSettings:
     directory: Path
     outside: Path
     identities: Mapping[ServiceAccountName, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
     default_namespace: str = "default"
 
 
@@ -230,7 +229,7 @@ class KindCluster:
             namespace=service_account.namespace,
             pod=name,
             service_account=service_account.name,
-            environment={**self._settings.environment, **rewritten(env, {inside: str(outside)})},
+            environment=rewritten(env, {inside: str(outside)}),
             directory=str(outside),
         )
         path = f"{inside.rstrip('/')}/{source['path']}"

@@ -12,8 +12,8 @@ from apim_sandbox.assembly import issuer_hosts
 from apim_sandbox.cluster.kind import tools
 from apim_sandbox.cluster.kind.layout import LABEL, SPEC_LABEL, Layout, Ports, owner
 from apim_sandbox.networked import CONTROL_PORT, PROXY_PORT
+from apim_sandbox.prepare import service_hosts
 from apim_sandbox.world.model import World
-from apim_sandbox.world.seed import service_names
 
 CONTROL_HOST = "control.sandbox.test"  # ours: what the other containers and the pods call the control service
 IMAGE_USER = 10001
@@ -44,7 +44,6 @@ def parts(layout: Layout, world: World, image: str, ports: Ports, *, with_world:
     def emulators(*which: str) -> tuple[str, ...]:
         return ("serve", *which, "--control", control, "--listen", "0.0.0.0:443", *where)
 
-    services = tuple(f"{name.lower()}.{names.CONFIGURATION_DOMAIN}" for name in service_names(world))
     return (
         Part(
             "oidc",
@@ -54,7 +53,10 @@ def parts(layout: Layout, world: World, image: str, ports: Ports, *, with_world:
         ),
         Part("entra", (names.LOGIN_HOST, names.GRAPH_HOST), emulators("entra"), (shared,)),
         Part(
-            "apim", (names.ARM_HOST, names.APIM_PROVIDER_HOST, *services), emulators("arm", "apim"), (shared,)
+            "apim",
+            (names.ARM_HOST, names.APIM_PROVIDER_HOST, *service_hosts(world)),
+            emulators("arm", "apim"),
+            (shared,),
         ),
         Part(
             "control",
@@ -67,15 +69,6 @@ def parts(layout: Layout, world: World, image: str, ports: Ports, *, with_world:
             (shared, (layout.inner_kubeconfig.parent, ACCESS)),
             ((ports.control, CONTROL_PORT), (ports.proxy, PROXY_PORT)),
         ),
-    )  # fmt: skip
-
-
-def hosts(world: World) -> tuple[str, ...]:
-    """Every name that a certificate is needed for, so that no two containers make the same one."""
-    services = tuple(f"{name.lower()}.{names.CONFIGURATION_DOMAIN}" for name in service_names(world))
-    return (
-        "localhost", names.LOGIN_HOST, names.GRAPH_HOST, names.ARM_HOST, names.APIM_PROVIDER_HOST,
-        names.ECHO_HOST, names.WEBHOOK_HOST, *issuer_hosts(world), *services,
     )  # fmt: skip
 
 

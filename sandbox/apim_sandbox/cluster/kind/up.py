@@ -12,10 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from apim_emulators.core.clock import SystemTime
-from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.keys import FreshKeys, signing_key
-from apim_sandbox import __version__
-from apim_sandbox.assembly import issuer_hosts
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cluster.kind import containers, image, node, tools, views, webhook
 from apim_sandbox.cluster.kind.containers import parts
@@ -23,7 +20,8 @@ from apim_sandbox.cluster.kind.layout import Layout, Ports, owner
 from apim_sandbox.cluster.kind.webhook import Variant
 from apim_sandbox.edge import listen
 from apim_sandbox.instance import Instance, InstanceError, answers, write_private
-from apim_sandbox.server import load_world, remember_world
+from apim_sandbox.prepare import prepare, publish
+from apim_sandbox.server import load_world
 from apim_sandbox.world.model import World
 
 T = TypeVar("T")
@@ -54,6 +52,7 @@ class Up:
     world: World = field(init=False)
     image: str = field(init=False)
     versions: tools.Versions = field(init=False)
+    authority: CertificateAuthority = field(init=False)
     _said: str = ""
 
     async def run(self) -> Instance:
@@ -78,7 +77,8 @@ class Up:
                     self.started("removing what was made")
                     await remove(layout)
             raise
-        return self._publish(ports)
+        control, proxy = f"http://127.0.0.1:{ports.control}", f"http://127.0.0.1:{ports.proxy}"
+        return publish(layout.sandbox, self.world, self.authority, control, proxy)
 
     async def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
         self.started(name)
@@ -102,25 +102,14 @@ class Up:
         """Everything secret, made before any container could want it."""
         layout = self.options.layout
         layout.create()
-        state = layout.sandbox
-        remember_world(state, self.world)
-        state.secrets()
-        if not layout.token_file.exists():
-            write_private(layout.token_file, RandomIds().child("control").secret(40) + "\n")
+        self.authority = prepare(layout.sandbox, self.world)
         if not layout.signing_key.exists():
             key = signing_key(FreshKeys().rsa("oidc"))
             write_private(layout.public_key, public_pem(key.public))
             write_private(layout.signing_key, key.pem().decode())
         if self.options.world is not None:
-            write_private(state.path / "world.yaml", self.options.world.read_text())
-        authority = self._authority()
-        for host in containers.hosts(self.world):
-            authority.issue(host)
+            write_private(layout.sandbox.path / "world.yaml", self.options.world.read_text())
         return str(layout.directory)
-
-    def _authority(self) -> CertificateAuthority:
-        directory = self.options.layout.sandbox.path / "ca"
-        return CertificateAuthority(directory, issuer_hosts(self.world))
 
     async def _emulators(self) -> Ports:
         layout = self.options.layout
@@ -171,7 +160,7 @@ class Up:
     async def _webhook(self) -> str:
         layout, variant = self.options.layout, self.options.webhook
         kubectl = layout.kubectl
-        text = webhook.manifests(self.world, variant, self.image, self._authority())
+        text = webhook.manifests(self.world, variant, self.image, self.authority)
         await tools.run(
             *kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=apim-sandbox",
             "-f", "-", stdin=text,
@@ -221,19 +210,6 @@ class Up:
             f"waited {timeout:g} s until {what}, and it does not",
             f"apim-sandbox kind logs --name {self.options.layout.name}",
         )
-
-    def _publish(self, ports: Ports) -> Instance:
-        """Let every other command find this sandbox by its state directory."""
-        layout = self.options.layout
-        authority = self._authority()
-        instance = Instance(
-            pid=0, version=__version__, world=self.world.name, control=f"http://127.0.0.1:{ports.control}",
-            edge="", proxy=f"http://127.0.0.1:{ports.proxy}", ca_file=str(authority.ca_file),
-            bundle_file=str(authority.bundle_file), state_dir=str(layout.sandbox.path),
-            control_token=layout.token_file.read_text().strip(),
-        )  # fmt: skip
-        layout.sandbox.publish(instance)
-        return instance
 
 
 async def remove(layout: Layout) -> dict[str, bool]:
