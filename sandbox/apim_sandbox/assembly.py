@@ -4,7 +4,7 @@ The same for one process, for several, and for virtual runs; what differs (time,
 way to reach each other) comes in from outside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ from apim_sandbox.hosts import ByAddress, HostTable
 from apim_sandbox.instance import Secrets
 from apim_sandbox.world import seed
 from apim_sandbox.world.model import Cluster, World
-from apim_sandbox.world.resolve import tenant
+from apim_sandbox.world.resolve import services, tenant
 
 EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
 
@@ -182,7 +182,14 @@ class Assembly:
         from apim_emulators.apim.state import ApimState
 
         context = self.around.context("apim")
-        settings = ApimSettings(self.around.secrets.provider)
+        chosen = self.world.settings.api_management
+        settings = ApimSettings(
+            self.around.secrets.provider,
+            rbac_cache_seconds=chosen.rbac_cache,
+            compaction_length=chosen.feed_length,
+            gone_after=chosen.gone_after,
+            requests_per_minute=chosen.requests_per_minute,
+        )
         state = ApimState(self.around.store("apim"), self.around.keys, settings)
         if not any(state.services()):
             seed.seed_apim(self.world, state)
@@ -192,9 +199,11 @@ class Assembly:
 
             return create_resources(context, state, settings)
 
-        self.hosts.domains[names.CONFIGURATION_DOMAIN] = self._gate(
-            create_app(context, state, settings), "apim", context
-        )
+        app = self._gate(create_app(context, state, settings), "apim", context)
+        self.hosts.domains[names.CONFIGURATION_DOMAIN] = app
+        self.hosts.domains[names.LEGACY_CONFIGURATION_DOMAIN] = app
+        # Custom host names come and go with their services.
+        self.hosts.lookups.append(lambda host: app if state.has_custom_host(host) else None)
         self.hosts.exact[names.APIM_PROVIDER_HOST] = LazyApp(provider)
 
 
@@ -205,8 +214,19 @@ def emulated_hosts(world: World, emulator: str) -> tuple[str, ...]:
         "webhook": (names.WEBHOOK_HOST,),
         "entra": (names.LOGIN_HOST, names.GRAPH_HOST),
         "arm": (names.ARM_HOST,),
-        "apim": (f"*.{names.CONFIGURATION_DOMAIN}", names.APIM_PROVIDER_HOST),
+        "apim": (
+            f"*.{names.CONFIGURATION_DOMAIN}",
+            f"*.{names.LEGACY_CONFIGURATION_DOMAIN}",
+            names.APIM_PROVIDER_HOST,
+        ),
     }[emulator]
+
+
+def _custom_hosts(world: World) -> Iterator[str]:
+    """Further host names of the services' configuration endpoints."""
+    for subscription in world.subscriptions:
+        for _, service in services(subscription):
+            yield from (host.lower() for host in service.host_names)
 
 
 def issuer_hosts(world: World) -> tuple[str, ...]:

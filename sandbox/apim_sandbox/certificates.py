@@ -32,7 +32,7 @@ from apim_emulators.core.ids import RandomIds
 
 PERMITTED = (
     names.LOGIN_HOST, names.ARM_HOST, names.GRAPH_HOST, names.CONFIGURATION_DOMAIN,
-    "sandbox.test", "localhost", "svc", "cluster.local",
+    names.LEGACY_CONFIGURATION_DOMAIN,    "sandbox.test", "localhost", "svc", "cluster.local",
 )  # fmt: skip
 _YEAR = timedelta(days=365)
 # A clock a little behind ours must not refuse a certificate made this moment.

@@ -10,10 +10,14 @@ from apim_emulators.core import vocabulary as names
 
 @dataclass(slots=True)
 class HostTable:
-    """Exact hosts and whole domains (`*.configuration.azure-api.net`); lower case."""
+    """Exact hosts, whole domains (`*.configuration.azure-api.net`), and hosts that come and go; lower case.
+
+    `lookups` are asked last: an emulator's own word on names that its objects have been given.
+    """
 
     exact: dict[str, ASGIApp] = field(default_factory=dict)
     domains: dict[str, ASGIApp] = field(default_factory=dict)
+    lookups: list[Callable[[str], ASGIApp | None]] = field(default_factory=list)
 
     def find(self, host: str) -> ASGIApp | None:
         """The application of `host`, None where the sandbox does not stand in for it."""
@@ -22,6 +26,8 @@ class HostTable:
         if found is None:
             _, _, domain = name.partition(".")
             found = self.domains.get(domain)
+        if found is None:
+            found = next((app for lookup in self.lookups if (app := lookup(name)) is not None), None)
         return found
 
     def __iter__(self) -> Iterator[str]:

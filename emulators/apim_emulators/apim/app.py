@@ -4,6 +4,7 @@ Plain Starlette, one dispatch: which service, which gateway, who calls, may it, 
 """
 
 import gzip
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,8 +19,11 @@ from apim_emulators.apim.errors import (
     BAD_REQUEST,
     BODY_TOO_LARGE,
     FORBIDDEN,
+    LEGACY_DISABLED,
+    LEGACY_RETIRED,
     METHOD_NOT_ALLOWED,
     SNAPSHOT_REQUIRED,
+    THROTTLED,
     UNAUTHORIZED,
     UNAVAILABLE,
     UNKNOWN_GATEWAY,
@@ -28,16 +32,18 @@ from apim_emulators.apim.errors import (
     ApimRefusedError,
 )
 from apim_emulators.apim.feed import Compacted, event_json
-from apim_emulators.apim.gateway_tokens import SCHEME, check_token
+from apim_emulators.apim.gateway_tokens import SCHEME, check_token, parse_token
 from apim_emulators.apim.model import Gateway, Instance, Service
 from apim_emulators.apim.settings import ApimSettings
 from apim_emulators.apim.state import ApimState
+from apim_emulators.apim.throttle import Throttle
+from apim_emulators.apim.token_events import TokenEvents
 from apim_emulators.core.bearer import AccessTokens, Refusal
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ConfigurationAnswered, Half, Token
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.core.provenance import HEADER, Behaviour
-from apim_emulators.core.vocabulary import Revision, VocabularyError
+from apim_emulators.core.vocabulary import LEGACY_CONFIGURATION_DOMAIN, Revision, VocabularyError
 
 MAX_TOP = 100
 _MAX_HEARTBEAT = 16 * 1024  # bytes
@@ -92,6 +98,8 @@ class ConfigurationApi:
         self._tokens = AccessTokens(
             context.http, context.clock, audiences=settings.audiences, leeway=settings.token_leeway
         )
+        self._throttle = Throttle(settings.requests_per_minute)
+        self._token_events = TokenEvents(context.journal, settings.near_expiry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,6 +122,7 @@ class ConfigurationApi:
     async def _answer(self, request: Request, told: Told) -> Response:
         segments = [segment for segment in request.url.path.split("/") if segment]
         host = request.headers.get("host", "").partition(":")[0]
+        self._refuse_legacy(host, told)
         service = self._state.service_of_host(host)
         if service is None:
             told.cause = "service-unknown"
@@ -130,6 +139,7 @@ class ConfigurationApi:
         if request.method not in allowed.split(", "):
             told.cause = "method-not-allowed"
             raise ApimRefusedError(METHOD_NOT_ALLOWED, {"allow": allowed}, method=request.method)
+        self._refuse_too_many(service, told)
         gateway = await self._admit(request, service, told)
         match told.operation:
             case "snapshot":
@@ -138,6 +148,30 @@ class ConfigurationApi:
                 return self._events(request, gateway, told)
             case _:
                 return await self._heartbeat(request, gateway, told)
+
+    def _refuse_legacy(self, host: str, told: Told) -> None:
+        """Version 1 had a domain of its own, which answers nobody any more."""
+        name, _, domain = host.lower().rstrip(".").partition(".")
+        if domain != LEGACY_CONFIGURATION_DOMAIN:
+            return
+        for service in self._state.services():
+            if service.name.lower() == name:
+                told.service = service.name
+                disabled = service.legacy_api == "Disabled"
+                told.cause = "legacy-api-disabled" if disabled else "legacy-api-retired"
+                raise ApimRefusedError(LEGACY_DISABLED if disabled else LEGACY_RETIRED, service=service.name)
+
+    def _refuse_too_many(self, service: Service, told: Told) -> None:
+        seconds = self._throttle.wait(f"{service.id}/{told.gateway}".lower(), self._context.clock.now())
+        if seconds:
+            told.cause = "throttled"
+            whole = max(1, math.ceil(seconds))
+            raise ApimRefusedError(
+                THROTTLED,
+                {"retry-after": str(whole)},
+                limit=self._settings.requests_per_minute,
+                seconds=whole,
+            )
 
     # --- may the caller?
 
@@ -170,7 +204,12 @@ class ConfigurationApi:
 
     def _admit_by_key(self, credential: str, found: Gateway | None, told: Told) -> Gateway:
         keys = self._state.existing_keys(found.id) if found else None
-        cause = check_token(credential, told.gateway, keys, self._context.clock.now())
+        now = self._context.clock.now()
+        cause = check_token(credential, told.gateway, keys, now)
+        token = parse_token(credential)
+        if found is not None and token is not None and cause in (None, "gateway-token-expired"):
+            instances = self._state.instances(found.id, now)
+            self._token_events.used(found, token, instances[0].id if instances else "", now)
         if cause is not None or found is None:
             told.cause = cause or "gateway-unknown"
             raise ApimRefusedError(UNAUTHORIZED, {"www-authenticate": SCHEME})

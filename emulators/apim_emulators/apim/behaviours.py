@@ -76,7 +76,46 @@ GATEWAY_TOKEN = Behaviour(
     "tests/emulators/apim/test_gateway_tokens.py::test_a_token_holds_for_its_gateway_until_its_expiry",
 )
 
+TOKEN_EVENTS = Behaviour(
+    "apim-gateway-token-events",
+    "assumed",
+    "GatewayTokenNearExpiry (7 days before) and GatewayTokenExpired are published once a token, at its next "
+    "use",
+    "Event Grid's schema for API Management names the events; when they are sent is not public, 7 days is "
+    "when Azure Advisor warns",
+    f"{_APP}::test_a_gateway_token_near_its_end_and_past_it_is_told_to_event_grid",
+)
+THROTTLED = Behaviour(
+    "apim-throttled",
+    "assumed",
+    "more requests in a minute than the setting allows are answered 429 with Retry-After",
+    "ours: whether and how the service throttles gateways is not public",
+    f"{_APP}::test_too_many_requests_in_a_minute_are_throttled",
+)
+LEGACY = Behaviour(
+    "apim-legacy",
+    "assumed",
+    "version 1's host answers 400 (retired), and 403 where configurationApi.legacyApi is Disabled",
+    "the retirement and the switch are documented; the answers are not",
+    f"{_APP}::test_version_1_answers_nobody",
+)
+HOSTS = Behaviour(
+    "apim-hosts",
+    "documented",
+    "a service's configuration endpoint also answers on the host names of type ConfigurationApi",
+    "Microsoft's custom domains for API Management",
+    f"{_APP}::test_a_custom_host_name_reaches_its_service",
+)
+INSTANCES = Behaviour(
+    "apim-instances",
+    "assumed",
+    "ARM shows a gateway's instances as properties.heartbeat in api-versions before 2019-12-01 alone",
+    "microsoft/vscode-apimanagement's contracts have properties.heartbeat; later specifications do not; its "
+    "members are ours",
+    "tests/emulators/apim/test_resources.py::test_instances_are_shown_in_the_old_preview",
+)
+
 BEHAVIOURS: tuple[Behaviour, ...] = (
     EVENTS, SNAPSHOT, HEARTBEAT, COMPACTION, SLASHES, FORBIDDEN, VALIDATOR, UNAUTHORIZED, UNKNOWN_GATEWAY,
-    GATEWAY_TOKEN,
+    GATEWAY_TOKEN, TOKEN_EVENTS, THROTTLED, LEGACY, HOSTS, INSTANCES,
 )  # fmt: skip

@@ -31,6 +31,7 @@ from apim_emulators.core.http import json_response
 
 GATEWAYS = BASE + "/{service}/gateways"
 GATEWAY = GATEWAYS + "/{gateway}"
+_HEARTBEAT_GONE = "2019-12-01"  # the first api-version whose gateways have no heartbeat
 _TIERS = ("Developer", "Premium")  # the only ones with self-hosted gateways
 
 
@@ -80,6 +81,17 @@ def router(provider: Provider) -> APIRouter:
     routes = APIRouter(route_class=provider.route_class(), tags=["Gateways"])
     state = provider.state
 
+    def instances_json(gateway: Gateway) -> list[dict[str, Any]]:
+        return [
+            {
+                "instanceId": instance.id,
+                "version": instance.version,
+                "revision": instance.revision,
+                "lastHeartbeat": rfc3339(instance.last_seen),
+            }
+            for instance in state.instances(gateway.id, provider.context.clock.now())
+        ]
+
     @routes.get(GATEWAYS)
     async def list_gateways(request: Request) -> Response:
         service = service_of(provider, request)
@@ -88,7 +100,10 @@ def router(provider: Provider) -> APIRouter:
     @routes.api_route(GATEWAY, methods=["GET", "HEAD"])
     async def get_gateway(request: Request) -> Response:
         gateway = gateway_of(provider, request)
-        return entity_response(request, gateway_json(gateway), state.gateway_revision(gateway.id))
+        body = gateway_json(gateway)
+        if request.query_params.get("api-version", "") < _HEARTBEAT_GONE:
+            body["properties"] |= {"region": gateway.location.name, "heartbeat": instances_json(gateway)}
+        return entity_response(request, body, state.gateway_revision(gateway.id))
 
     @routes.put(GATEWAY)
     async def put_gateway(request: Request, gateway: str) -> Response:

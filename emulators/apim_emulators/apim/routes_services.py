@@ -42,10 +42,23 @@ class ConfigurationApiBody(CamelModel):
     legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
 
 
+class HostnameBody(CamelModel):
+    type: str = Field(max_length=40)
+    host_name: str = Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
+
+
 class ServiceProperties(CamelModel):
     publisher_email: str = Field(min_length=1, max_length=100)
     publisher_name: str = Field(min_length=1, max_length=100)
     configuration_api: ConfigurationApiBody = ConfigurationApiBody()
+    hostname_configurations: list[HostnameBody] | None = Field(default=None, max_length=20)
+
+    def host_names(self, default: str) -> tuple[str, ...] | None:
+        """The configuration endpoint's further names; None where the request says nothing of them."""
+        if self.hostname_configurations is None:
+            return None
+        named = [one.host_name for one in self.hostname_configurations if one.type == "ConfigurationApi"]
+        return tuple(dict.fromkeys(name for name in named if name.lower() != default.lower()))
 
 
 class ServiceBody(CamelModel):
@@ -133,7 +146,7 @@ def router(provider: Provider) -> APIRouter:
             sku=body.sku.name,
             publisher_email=body.properties.publisher_email,
             publisher_name=body.properties.publisher_name,
-            host_names=before.host_names if before else (),
+            host_names=_host_names(provider, body.properties, service, before),
             user_assigned=tuple(body.identity.user_assigned_identities) if "userassigned" in kinds else (),
             legacy_api=body.properties.configuration_api.legacy_api,
             tags=body.tags,
@@ -165,6 +178,25 @@ def _check_name(provider: Provider, name: str, before: Service | None) -> None:
     taken = any(other.name.lower() == name.lower() for other in provider.state.services())
     if before is None and taken:
         raise ApimRefusedError(VALIDATION_ERROR, problem=f"serviceName: {name!r} is already in use")
+
+
+def _host_names(
+    provider: Provider, properties: ServiceProperties, name: str, before: Service | None
+) -> tuple[str, ...]:
+    """Raises `ApimRefusedError` (400) for a name that another service has."""
+    asked = properties.host_names(f"{name}.{provider.settings.configuration_domain}")
+    if asked is None:
+        return before.host_names if before else ()
+    taken = {
+        host.lower()
+        for other in provider.state.services()
+        if other.name.lower() != name.lower()
+        for host in other.host_names
+    }
+    for host in asked:
+        if host.lower() in taken or host.lower().endswith(f".{provider.settings.configuration_domain}"):
+            raise ApimRefusedError(VALIDATION_ERROR, problem=f"hostName: {host!r} belongs to another service")
+    return asked
 
 
 async def _new_identity(provider: Provider, request: Request, tenant: str) -> SystemIdentity:

@@ -20,6 +20,8 @@ class ApimSettings:
     kept before ARM is asked again. `compaction_length`: the newest changes that a gateway's feed
     keeps; whoever is further behind gets 410. `gone_after`: when a silent instance counts as gone.
     `renew_before`: how long before its end the service's own token is replaced.
+    `requests_per_minute`: what a gateway may ask in 60 s before it gets 429, 0 for any number.
+    `near_expiry`: how long before its end a gateway token counts as near expiry.
     `default_service`: which service answers a host that names none.
     """
 
@@ -30,6 +32,8 @@ class ApimSettings:
     gone_after: float = 180.0
     token_leeway: float = 300.0
     renew_before: float = 300.0
+    requests_per_minute: int = 0
+    near_expiry: float = 7 * 86400.0
     default_service: str = ""
     login_host: str = LOGIN_HOST
     arm_host: str = ARM_HOST

@@ -83,6 +83,10 @@ class ApimState:
         default = "" if wanted else self.settings.default_service.lower()
         return next((found for found in self.services() if default and found.name.lower() == default), None)
 
+    def has_custom_host(self, host: str) -> bool:
+        """Whether `host` (lower case) is a further host name of a service's configuration endpoint."""
+        return any(host == own.lower() for service in self.services() for own in service.host_names)
+
     def delete_service(self, service_id: str, *, by: str = "") -> Service | None:
         before = self.service(service_id)
         if before is None:

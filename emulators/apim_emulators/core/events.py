@@ -40,6 +40,8 @@ class Token:
 class ObjectApplied:
     """An object of a manifest reached the cluster. `place` is `file:line`, empty when unknown.
 
+    `places` has `file:line:column` of fields that people get wrong, such as `serviceAccountName`,
+    `labels/azure.workload.identity/use` or `data/gateway.name`.
     `result`: created, configured, unchanged, deleted; `acted_on` is False for kinds that this
     cluster keeps but does nothing with.
     """
@@ -50,6 +52,7 @@ class ObjectApplied:
     result: Literal["created", "configured", "unchanged", "deleted"]
     acted_on: bool = True
     place: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- hop 2: admission
@@ -359,6 +362,16 @@ class ResourceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EventGridPublished:
+    """What API Management would tell Event Grid's subscribers: `type` and `data` by Event Grid's names."""
+
+    kind: ClassVar[str] = "apim.event_grid"
+    type: str
+    subject: str
+    data: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class GraphAnswered:
     """Microsoft Graph answered a request."""
 
@@ -395,7 +408,7 @@ Event = (
     ObjectApplied | PodAdmitted | ServiceAccountTokenIssued | TokenProjected | PodChanged | DocumentServed
     | IssuerFetched | TokenAnswered | ArmAnswered | ConfigurationAnswered | TokenAsked | ConfigurationAsked
     | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded | ResourceChanged | GraphAnswered
-    | ClockMoved | FaultFired
+    | ClockMoved | FaultFired | EventGridPublished
 )  # fmt: skip
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -404,6 +417,6 @@ EVENT_TYPES: dict[str, type[Event]] = {
         ObjectApplied, PodAdmitted, ServiceAccountTokenIssued, TokenProjected, PodChanged, DocumentServed,
         IssuerFetched, TokenAnswered, ArmAnswered, ConfigurationAnswered, TokenAsked, ConfigurationAsked,
         GatewayChanged, GatewayLogged, RequestServed, WorldLoaded, ResourceChanged, GraphAnswered,
-        ClockMoved, FaultFired,
+        ClockMoved, FaultFired, EventGridPublished,
     )
 }  # fmt: skip

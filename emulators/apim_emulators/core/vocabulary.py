@@ -27,6 +27,7 @@ LOGIN_HOST = "login.microsoftonline.com"
 ARM_HOST = "management.azure.com"
 GRAPH_HOST = "graph.microsoft.com"
 CONFIGURATION_DOMAIN = "configuration.azure-api.net"
+LEGACY_CONFIGURATION_DOMAIN = "management.azure-api.net"  # version 1, retired 2023-10-01
 KUBERNETES_HOST = "kubernetes.default.svc"
 WEBHOOK_HOST = "azure-wi-webhook-webhook-service.azure-workload-identity-system.svc"
 APIM_PROVIDER_HOST = "apim.resource-provider.sandbox.test"  # ours: where ARM hands requests on

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from apim_emulators.apim.policy_text import problem_of
 from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE, ServiceAccountName, VocabularyError
 from apim_sandbox.world import resolve
 from apim_sandbox.world.ids import complete
@@ -75,12 +76,20 @@ def _kubernetes_name(text: str) -> str:
     return text
 
 
+def _policy(text: str) -> str:
+    problem = problem_of(text) if text else ""
+    if problem:
+        raise ValueError(f"a policy document: {problem}")
+    return text
+
+
 Guid = Annotated[str, AfterValidator(_guid)]
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=0)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 Url = Annotated[str, AfterValidator(_absolute)]
 Strings = tuple[str, ...]
+PolicyXml = Annotated[str, AfterValidator(_policy)]
 
 
 class _Model(BaseModel):
@@ -179,6 +188,8 @@ class Operation(_Model):
     method: Annotated[str, Field(pattern=r"^[A-Z]+$")] = "GET"
     url_template: Annotated[str, Field(pattern=r"^/")] = "/"
     display_name: str = ""
+    policy: PolicyXml = ""
+    """A policy document in XML."""
 
 
 class Api(_Model):
@@ -190,6 +201,8 @@ class Api(_Model):
     display_name: str = ""
     protocols: Annotated[tuple[Literal["http", "https"], ...], BeforeValidator(_tuple)] = ("https",)
     subscription_required: bool = False
+    policy: PolicyXml = ""
+    """A policy document in XML."""
     operations: Annotated[tuple[Operation, ...], BeforeValidator(_tuple)] = ()
 
 
@@ -209,6 +222,26 @@ class Gateway(_Model):
     description: str = ""
     location_data: LocationData | None = None
     apis: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    host_names: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    """Where given, the gateway serves its APIs under these host names alone."""
+
+
+class NamedValue(_Model):
+    """What policies write as {{name}}."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,256}$")]
+    value: Annotated[str, Field(min_length=1, max_length=4096)]
+    secret: bool = False
+
+
+class ApiSubscription(_Model):
+    """A subscription to APIs: `scope` is `apis` for all, or `apis/NAME`. Keys are for the sandbox alone."""
+
+    name: Name
+    scope: Annotated[str, Field(pattern=r"^apis(/[^/]+)?$")] = "apis"
+    primary_key: Annotated[str, Field(min_length=1, max_length=256)]
+    secondary_key: Annotated[str, Field(max_length=256)] = ""
+    state: Literal["active", "suspended"] = "active"
 
 
 class ServiceIdentity(_Model):
@@ -246,6 +279,13 @@ class ApiManagementService(_Model):
     identity: ServiceIdentity = ServiceIdentity()
     apis: Annotated[tuple[Api, ...], BeforeValidator(_tuple)] = ()
     gateways: Annotated[tuple[Gateway, ...], BeforeValidator(_tuple)] = ()
+    host_names: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    """Further host names of the configuration endpoint."""
+    legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
+    policy: PolicyXml = ""
+    """The policy document around all APIs, in XML."""
+    named_values: Annotated[tuple[NamedValue, ...], BeforeValidator(_tuple)] = ()
+    subscriptions: Annotated[tuple[ApiSubscription, ...], BeforeValidator(_tuple)] = ()
 
 
 class UserAssignedIdentity(_Model):
@@ -391,11 +431,25 @@ class EntraSettings(_Model):
     """How long an issuer's discovery document and keys are kept."""
 
 
+class ApiManagementSettings(_Model):
+    """How the configuration API behaves where Microsoft keeps it to itself."""
+
+    rbac_cache: Seconds = 0.0
+    """How long a verdict on a gateway's principal is kept before ARM is asked again."""
+    feed_length: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """The newest changes that a gateway can catch up on; who is further behind takes a snapshot."""
+    gone_after: Annotated[Seconds, Field(gt=0)] = 180.0
+    """When an instance without a heartbeat counts as gone."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """More than these from one gateway are answered 429; 0 lets all through."""
+
+
 class Settings(_Model):
     """What is no object: the emulators' choices."""
 
     propagation: Propagation = Propagation()
     entra: EntraSettings = EntraSettings()
+    api_management: ApiManagementSettings = ApiManagementSettings()
 
 
 class World(_Model):

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from apim_emulators.apim import model as apim
+from apim_emulators.apim.parts import HostnameConfiguration, NamedValue, Part, Policy
+from apim_emulators.apim.parts import Subscription as ApiSubscription
 from apim_emulators.apim.state import ApimState
 from apim_emulators.arm.model import ManagedCluster
 from apim_emulators.arm.model import ResourceGroup as ArmResourceGroup
@@ -56,6 +58,9 @@ def seed_entra(world: model.World, directory: Directory, ids: Ids, now: float, o
             for identity in group_of_resources.user_assigned_identities:
                 resource_id = resolve.identity_id(subscription, group_of_resources, identity.name)
                 _user_assigned(directory, owner.id, identity, resource_id)
+        for _, service in resolve.services(subscription):
+            if service.identity.has_system_assigned:
+                _system_assigned(directory, owner.id, service, resolve.service_id(subscription, service.name))
 
 
 def announce_entra(directory: Directory, journal: Journal) -> None:
@@ -151,6 +156,20 @@ def _user_assigned(
     )  # fmt: skip
     for credential in identity.federated_identity_credentials:
         directory.put_federated_credential(_credential(credential, owner))
+
+
+def _system_assigned(
+    directory: Directory, tenant: str, service: model.ApiManagementService, resource_id: str
+) -> None:
+    """Azure makes it with the service: roles can be assigned to it before it ever signs in."""
+    directory.put_service_principal(
+        entra.ServicePrincipal(
+            object_id=ObjectId(service.identity.principal_id), app_id=ClientId(service.identity.client_id),
+            tenant=TenantId(tenant), display_name=service.name, type="ManagedIdentity",
+            resource_id=resource_id, alternative_names=("isExplicit=False", resource_id),
+            system_assigned=True,
+        )
+    )  # fmt: skip
 
 
 def _credential(
@@ -257,6 +276,7 @@ def seed_apim(world: model.World, state: ApimState) -> None:
                     identity=apim.SystemIdentity(identity.principal_id, identity.client_id, owner.id)
                     if identity.has_system_assigned
                     else None,
+                    host_names=service.host_names, legacy_api=service.legacy_api,
                     user_assigned=tuple(
                         resolve.scope(subscription, f"identity:{name}")
                         for name in identity.user_assigned_identities
@@ -281,6 +301,29 @@ def seed_apim(world: model.World, state: ApimState) -> None:
                 state.put_gateway(made)
                 for name in gateway.apis:
                     state.assign_api(made.id, name)
+            for part in _parts(service_id, service):
+                state.put_part(part)
+
+
+def _parts(service_id: str, service: model.ApiManagementService) -> Iterator[Part]:
+    """What the service's world entry says besides gateways and APIs."""
+    policies = {service_id: service.policy}
+    for api in service.apis:
+        policies[f"{service_id}/apis/{api.name}"] = api.policy
+        for one in api.operations:
+            policies[f"{service_id}/apis/{api.name}/operations/{one.name}"] = one.policy
+    for scope_id, xml in policies.items():
+        if xml:
+            yield Policy(scope_id, xml)
+    for value in service.named_values:
+        yield NamedValue(service_id, value.name, value.name, value.value, value.secret)
+    for key in service.subscriptions:
+        yield ApiSubscription(
+            service_id, key.name, f"{service_id}/{key.scope}", key.primary_key, key.secondary_key, key.state
+        )
+    for gateway in service.gateways:
+        for host in gateway.host_names:
+            yield HostnameConfiguration(f"{service_id}/gateways/{gateway.name}", host, host)
 
 
 def _api(service_id: str, api: model.Api) -> apim.Api:
@@ -295,6 +338,7 @@ def _api(service_id: str, api: model.Api) -> apim.Api:
         api.display_name or api.name,
         api.protocols,
         operations,
+        api.subscription_required,
     )
 
 

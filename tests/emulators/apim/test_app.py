@@ -1,11 +1,13 @@
 """The configuration API as a gateway meets it."""
 
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from tests.emulators.arm.cloud import (
+    APIM_VERSION,
     CONFIGURATION_HOST,
     GATEWAY,
     GROUP,
@@ -18,9 +20,11 @@ from tests.emulators.arm.cloud import (
     Cloud,
 )
 
-from apim_emulators.apim.model import Api, Instance, Service
+from apim_emulators.apim.gateway_tokens import make_token
+from apim_emulators.apim.model import Api, GatewayKeys, Instance, Service
 from apim_emulators.apim.settings import ApimSettings
-from apim_emulators.core.events import ConfigurationAnswered
+from apim_emulators.core.clock import rfc3339
+from apim_emulators.core.events import ConfigurationAnswered, EventGridPublished
 from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.keys import signing_key
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE
@@ -320,3 +324,96 @@ async def test_a_custom_host_name_and_a_default_service(cloud: Cloud) -> None:
     cloud.apim.settings = ApimSettings(SECRET, default_service="contoso")
     assert cloud.apim.service_of_host("localhost") == service
     assert cloud.apim.service_of_host("fabrikam.configuration.azure-api.net") is None
+
+
+def with_token(cloud: Cloud, lifetime: float, key: str = "key-1") -> str:
+    cloud.apim.put_keys(GATEWAY, GatewayKeys(key, "key-2"))
+    return f"GatewayKey {make_token('on-prem', NOW + lifetime, 'key-1')}"
+
+
+async def test_a_gateway_token_near_its_end_and_past_it_is_told_to_event_grid(cloud: Cloud) -> None:
+    """Once each, under Event Grid's names, however often it is used; nothing before seven days of its end."""
+    headers = {"authorization": with_token(cloud, 8 * 86400.0)}
+    beat = {"instanceId": "pod-1", "version": "2.11.1", "revision": "00000001"}
+    statuses = []
+    for days in (0, 1, 2, 7.9, 8, 9):
+        cloud.clock.moment = NOW + days * 86400
+        sent = await cloud.http.post(f"{BASE}/gateways/on-prem/heartbeat", headers=headers, json=beat)
+        statuses.append(sent.status_code)
+        await cloud.http.get(f"{BASE}/gateways/on-prem/snapshot", headers=headers)
+    assert statuses == [204, 204, 204, 204, 401, 401]
+    near, gone = cloud.events(EventGridPublished)
+    assert (near.type, gone.type) == (
+        "Microsoft.ApiManagement.GatewayTokenNearExpiry",
+        "Microsoft.ApiManagement.GatewayTokenExpired",
+    )
+    assert near.data["gateway"] == {"gatewayId": GATEWAY, "instanceId": ""}
+    assert [next(iter(event.data["token"].values())) for event in (near, gone)] == [
+        rfc3339(NOW + 8 * 86400.0)
+    ] * 2
+
+
+async def test_a_token_of_a_regenerated_key_is_told_to_nobody(cloud: Cloud) -> None:
+    """A bad signature says nothing about a token's end."""
+    headers = {"authorization": with_token(cloud, 86400.0, key="another key")}
+    answer = await cloud.http.get(f"{BASE}/gateways/on-prem/snapshot", headers=headers)
+    assert (answer.status_code, last(cloud).cause) == (401, "gateway-token-signature")
+    assert cloud.events(EventGridPublished) == []
+
+
+async def test_too_many_requests_in_a_minute_are_throttled() -> None:
+    """429 with Retry-After, and again as many when the minute has gone; other gateways are not concerned."""
+    cloud = Cloud(apim_settings=ApimSettings(SECRET, requests_per_minute=2))
+    statuses = []
+    for _ in range(3):
+        answer = await cloud.poll()
+        statuses.append(answer.status_code)
+        cloud.clock.moment += 10
+    assert statuses == [200, 200, 429]
+    assert (answer.headers["retry-after"], last(cloud).cause) == ("40", "throttled")
+    assert refused(await cloud.poll("/gateways/other/snapshot")) == (404, "GatewayNotFound")
+    cloud.clock.moment += 40
+    assert (await cloud.poll()).status_code == 200
+    await cloud.http.aclose()
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "cause"),
+    [("Enabled", 400, "legacy-api-retired"), ("Disabled", 403, "legacy-api-disabled")],
+)
+async def test_version_1_answers_nobody(cloud: Cloud, switch: Any, status: int, cause: str) -> None:
+    """Row 41 of the reports: version 1's URL gives a 400 at every poll; the switch makes it a 403."""
+    service = cloud.apim.service(SERVICE)
+    assert service is not None
+    cloud.apim.put_service(replace(service, legacy_api=switch))
+    old = "contoso.management.azure-api.net"
+    cloud.routes.apps[old] = cloud.routes.apps[CONFIGURATION_HOST]
+    answer = await cloud.http.get(f"https://{old}{SERVICE}/gateways/on-prem?api-version=2019-12-01")
+    assert (answer.status_code, last(cloud).cause) == (status, cause)
+
+
+async def test_a_custom_host_name_reaches_its_service(cloud: Cloud) -> None:
+    """Given through ARM; taken away again; nobody else may have it."""
+    custom = "gateways.sandbox.test"
+    cloud.routes.apps[custom] = cloud.routes.apps[CONFIGURATION_HOST]
+    token = cloud.entra.issue(READER, CONFIGURATION_AUDIENCE)
+
+    async def statuses(*hosts: str) -> list[int]:
+        names = [{"type": "Proxy", "hostName": "api.sandbox.test"}]
+        names += [{"type": "ConfigurationApi", "hostName": host} for host in hosts]
+        body = {
+            "location": "westeurope", "sku": {"name": "Developer"}, "identity": {"type": "SystemAssigned"},
+            "properties": {"publisherEmail": "a@b.example", "publisherName": "x",
+                           "hostnameConfigurations": names},
+        }  # fmt: skip
+        put = await cloud.ask("PUT", SERVICE, version=APIM_VERSION, json=body)
+        got = await cloud.http.get(
+            f"https://{custom}/gateways/on-prem/snapshot", headers={"authorization": f"Bearer {token}"}
+        )
+        return [put.status_code, got.status_code]
+
+    assert await statuses(CONFIGURATION_HOST) == [200, 404]
+    assert await statuses(CONFIGURATION_HOST, custom) == [200, 200]
+    assert cloud.apim.has_custom_host(custom)
+    assert await statuses() == [200, 404]
+    assert (await statuses("other.configuration.azure-api.net"))[0] == 400

@@ -19,6 +19,7 @@ from tests.emulators.arm.cloud import (
 )
 
 from apim_emulators.apim.gateway_tokens import LONGEST
+from apim_emulators.apim.model import Instance
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.events import ConfigurationAnswered, ResourceChanged
 from apim_emulators.core.ids import derived_uuid
@@ -246,3 +247,16 @@ async def test_what_the_provider_does_not_have_is_said(cloud: Cloud) -> None:
     """404 that names the request."""
     answer = await ask(cloud, "GET", f"{SERVICE}/workspaces/{derived_uuid('x')}")
     assert error(answer) == (404, "NotFound")
+
+
+async def test_instances_are_shown_in_the_old_preview(cloud: Cloud) -> None:
+    """`properties.heartbeat` in the preview's version; later versions have no such property."""
+    cloud.apim.heartbeat(Instance("pod-1", GATEWAY, "2.11.1", "0000000a", NOW))
+    old = await cloud.ask("GET", GATEWAY, version="2018-06-01-preview")
+    assert old.json()["properties"]["heartbeat"] == [
+        {"instanceId": "pod-1", "version": "2.11.1", "revision": "0000000a", "lastHeartbeat": rfc3339(NOW)}
+    ]
+    assert "heartbeat" not in (await ask(cloud, "GET", GATEWAY)).json()["properties"]
+    cloud.clock.moment += 180
+    old = await cloud.ask("GET", GATEWAY, version="2018-06-01-preview")
+    assert old.json()["properties"]["heartbeat"] == []

@@ -8,6 +8,7 @@ from apim_emulators.core.events import (
     ConfigurationAsked,
     DocumentServed,
     Event,
+    EventGridPublished,
     FaultFired,
     GatewayChanged,
     GatewayLogged,
@@ -122,6 +123,8 @@ def sentence(event: Event) -> tuple[str, Style]:
             if event.actor:
                 return f"clock of {event.actor} skewed by {event.skew:+g} s", "info"
             return f"clock advanced by {span(event.advanced)}", "info"
+        case EventGridPublished():
+            return f"Event Grid: {event.type} for {event.subject}", "info"
         case FaultFired():
             return f"fault {event.fault} at {event.target}, call {event.call}: {event.effect}", "info"
 

@@ -10,6 +10,7 @@ from apim_emulators.core.events import (
     ClockMoved,
     DocumentServed,
     Event,
+    EventGridPublished,
     FaultFired,
     GatewayLogged,
     GraphAnswered,
@@ -33,6 +34,7 @@ OTHERS: tuple[Event, ...] = (
     ClockMoved(600.0),
     ClockMoved(0.0, "entra", -300.0),
     FaultFired("throttle", "login.microsoftonline.com", 3, "429 with Retry-After: 10"),
+    EventGridPublished("Microsoft.ApiManagement.GatewayTokenExpired", "/gateways/on-prem"),
 )
 
 
