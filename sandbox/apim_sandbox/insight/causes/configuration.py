@@ -7,6 +7,13 @@ from apim_sandbox.insight.difference import nearest
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import audiences
 
+_GATEWAY_TOKEN = {
+    "gateway-token-expired": "the gateway token has expired",
+    "gateway-token-signature": "the gateway token was made with another key",
+    "gateway-token-malformed": "the gateway token is none: gateway id, end and signature are missing",
+    "gateway-token-other-gateway": "the gateway token belongs to another gateway",
+}
+
 
 def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     """401: the access token is missing, over, for another audience, or of another issuer."""
@@ -15,6 +22,18 @@ def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     audience = audiences(claims.get("aud")) if claims else ""
     expires = claims.get("exp")
     facts = [Fact("request", event.request_id)]
+    if event.cause in _GATEWAY_TOKEN:
+        return _made(
+            event,
+            event.cause,
+            _GATEWAY_TOKEN[event.cause],
+            tuple(facts),
+            (
+                Mend("cloud", "generateToken with the gateway's key; it lasts 30 days at most"),
+                Mend("manifest", 'config.service.auth: "GatewayKey <token>", then restart the pods', where),
+            ),
+            seen="tokens end silently: a running gateway serves on from memory, a restarted one stays empty.",
+        )
     if not claims:
         return _made(
             event,
