@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.faults import FaultError, Planned, make_fault
 from apim_sandbox.client import SandboxError
 from apim_sandbox.cluster.protocol import ClusterError
@@ -15,6 +16,7 @@ from apim_sandbox.scenario.model import (
     ConditionalAccess,
     CredentialChange,
     CutOff,
+    MakeToken,
     ManifestEdit,
     Present,
     RemoveRole,
@@ -26,6 +28,7 @@ from apim_sandbox.scenario.network import interpose, withdraw
 from apim_sandbox.scenario.stage import ActionError, Stage
 from apim_sandbox.world.resolve import UnknownNameError
 
+APIM_API = "2024-05-01"
 Action = Callable[[Stage, Any], Awaitable[None]]
 
 
@@ -38,7 +41,8 @@ async def perform(stage: Stage, step: Step) -> None:
 
 
 async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:
-    manifest = stage.loaded.manifest(edits, with_cause=stage.with_cause)
+    path, text = stage.loaded.manifest(edits, with_cause=stage.with_cause)
+    manifest = path, text.replace("{gatewayToken}", stage.gateway_token)
     try:
         await stage.sandbox.apply([manifest])
     except DocumentError as error:
@@ -161,6 +165,17 @@ async def _remove_fault(stage: Stage, fault_id: str) -> None:
         raise ActionError(f'no fault has the id "{fault_id}"; there are {there}')
 
 
+async def _make_token(stage: Stage, wanted: MakeToken) -> None:
+    expiry = rfc3339(stage.sandbox.clock.now() + wanted.lifetime)
+    answer = await stage.sandbox.arm(
+        "POST",
+        stage.filled("{gateway}/generateToken"),
+        body={"keyType": wanted.key, "expiry": expiry},
+        api_version=APIM_API,
+    )
+    stage.gateway_token = answer["value"]
+
+
 async def _arm(stage: Stage, wanted: CloudRequest) -> None:
     more: dict[str, Any] = {"headers": {"if-match": wanted.if_match} if wanted.if_match else {}}
     if wanted.api_version:
@@ -247,6 +262,7 @@ ACTIONS: dict[str, Action] = {
     "restore": _restore,
     "present": _present,
     "block_sign_in": _block_sign_in,
+    "make_token": _make_token,
     "arm": _arm,
     "graph": _graph,
     "call": _call,

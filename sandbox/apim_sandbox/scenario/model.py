@@ -168,6 +168,13 @@ class RotateKey(_Model):
     """Whether JWKS shows the new key."""
 
 
+class MakeToken(_Model):
+    """`generateToken`: a gateway token, which stands for `{gatewayToken}` in what is applied later."""
+
+    lifetime: Seconds = 30 * 86400.0
+    key: Literal["primary", "secondary"] = "primary"
+
+
 class SkewClock(_Model):
     """One actor's clock, from now on. A negative duration is behind."""
 
@@ -287,6 +294,7 @@ class Step(_Model):
     """The host that somebody else answered for."""
     present: Present | None = None
     block_sign_in: ConditionalAccess | None = None
+    make_token: MakeToken | None = None
     arm: CloudRequest | None = None
     graph: CloudRequest | None = None
     call: Annotated[str, Field(pattern=r"^/")] | None = None

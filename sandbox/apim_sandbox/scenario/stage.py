@@ -43,6 +43,7 @@ class Stage:
     epoch: float
     tasks: TaskGroup
     network: Network = field(default_factory=Network)
+    gateway_token: str = ""
     refusals: list[str] = field(default_factory=list)
     _program: Program | None = None
 
