@@ -167,6 +167,17 @@ class Sandbox:
         """Move the sandbox's clock forwards."""
         self._json("POST", "/clock/advance", json={"seconds": seconds})
 
+    def add_fault(
+        self, fault: str, target: str, *, arguments: Mapping[str, Any] | None = None, first_call: int = 1,
+        last_call: int | None = None,
+    ) -> str:  # fmt: skip
+        """Break something on purpose; the fault's id. Raises `SandboxError` for what is not known."""
+        body = {
+            "fault": fault, "target": target, "arguments": dict(arguments or {}), "first_call": first_call,
+            "last_call": last_call,
+        }  # fmt: skip
+        return str(self._json("POST", "/faults", json=body)["id"])
+
     def skew(self, actor: str, seconds: float) -> None:
         """Let an actor's clock run ahead of the sandbox's by `seconds`, or behind it."""
         self._json("POST", "/clock/skew", json={"actor": actor, "seconds": seconds})

@@ -41,7 +41,7 @@ from apim_sandbox.world.seed import default_service_account, operator_of, servic
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What to serve and where; port 0 takes a free one."""
+    """What to serve and where; port 0 takes a free one. Beyond loopback the control service wants a token."""
 
     state: StateDir
     world_file: Path | None = None
@@ -51,6 +51,7 @@ class ServerOptions:
     allow_internet: bool = False
     separate: bool = False
     reset: bool = False
+    host: str = "127.0.0.1"
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Listeners:
 async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None], stop: anyio.Event) -> None:
     """Serve until `stop` is set. Raises `InstanceError`, `PortTakenError`, `DocumentError`."""
     world = load_world(options.world_file)
+    if options.separate and options.host != "127.0.0.1":
+        raise InstanceError("--separate serves on loopback only", "leave out --listen or --separate")
     options.state.create()
     with options.state.lock():
         if options.reset:
@@ -139,9 +142,9 @@ def bind(options: ServerOptions) -> Listeners:
     """All three sockets, or none. Raises `PortTakenError`."""
     bound: list[socket.socket] = []
     try:
-        bound.append(listen(options.edge_port, "--edge-port"))
-        bound.append(listen(options.proxy_port, "--proxy-port"))
-        bound.append(listen(options.control_port, "--control-port"))
+        bound.append(listen(options.edge_port, "--edge-port", options.host))
+        bound.append(listen(options.proxy_port, "--proxy-port", options.host))
+        bound.append(listen(options.control_port, "--control-port", options.host))
     except OSError:
         for one in bound:
             one.close()
@@ -201,7 +204,10 @@ async def _running(
         await stack.enter_async_context(serving(edge_app, listeners.edge, authority.server_context()))
         route = Router(assembly.hosts, remote, Target("127.0.0.1", listeners.edge.getsockname()[1]))
         tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)
+        token = "" if options.host == "127.0.0.1" else RandomIds().child("control").secret(40)
         pod_environment = pod_variables(authority, proxy_url, control_url)
+        if token:
+            pod_environment["APIM_SANDBOX_CONTROL_TOKEN"] = token
         cluster = await stack.enter_async_context(live_cluster(world, around, state.path, pod_environment))
         attachments = await stack.enter_async_context(kept_attachments(cluster))
         status = Status(world, clock, journal, options)
@@ -221,6 +227,7 @@ async def _running(
                     attachments,
                     default_service_account(world),
                     pod_environment,
+                    token=token,
                 )
             )
 
@@ -231,7 +238,7 @@ async def _running(
         yield Instance(
             pid=os.getpid(), version=__version__, world=world.name, control=control_url, edge=edge_url,
             proxy=proxy_url, ca_file=str(authority.ca_file), bundle_file=str(authority.bundle_file),
-            state_dir=str(state.path),
+            state_dir=str(state.path), control_token=token,
         )  # fmt: skip
 
 

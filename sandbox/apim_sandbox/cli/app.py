@@ -69,6 +69,9 @@ def up(
     ] = False,
     separate: Annotated[bool, typer.Option(help="Run the emulators as processes of their own.")] = False,
     reset: Annotated[bool, typer.Option(help="Forget what an earlier run left.")] = False,
+    listen: Annotated[
+        str, typer.Option(help="Address to listen on; beyond loopback the control service wants a token.")
+    ] = "127.0.0.1",
     state_dir: StateDirOption = None,
 ) -> None:
     """Start the sandbox: emulators, edge, control service and embedded cluster.
@@ -80,6 +83,7 @@ def up(
     options = UpOptions(
         state_dir=state_dir, world=world, edge_port=edge_port, proxy_port=proxy_port,
         control_port=control_port, allow_internet=allow_internet, separate=separate, reset=reset,
+        host=listen,
     )  # fmt: skip
     raise typer.Exit(start(options, detach=detach))
 

@@ -35,6 +35,7 @@ class UpOptions:
     allow_internet: bool = False
     separate: bool = False
     reset: bool = False
+    host: str = "127.0.0.1"
 
     @property
     def state(self) -> StateDir:
@@ -49,7 +50,7 @@ class UpOptions:
         ]
         world = ["--world", str(self.world)] if self.world else []
         ports = [f"--{name}-port={getattr(self, f'{name}_port')}" for name in ("edge", "proxy", "control")]
-        return ["up", "--state-dir", str(self.state.path), *world, *ports, *flags]
+        return ["up", "--state-dir", str(self.state.path), "--listen", self.host, *world, *ports, *flags]
 
 
 def start(options: UpOptions, *, detach: bool) -> int:
@@ -64,6 +65,7 @@ def start(options: UpOptions, *, detach: bool) -> int:
         state=options.state, world_file=options.world, edge_port=options.edge_port,
         proxy_port=options.proxy_port, control_port=options.control_port,
         allow_internet=options.allow_internet, separate=options.separate, reset=options.reset,
+        host=options.host,
     )  # fmt: skip
 
     async def main() -> None:

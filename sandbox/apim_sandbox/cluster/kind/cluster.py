@@ -17,6 +17,7 @@ from apim_sandbox.cluster.embedded.atomic import AtomicWriter, File
 from apim_sandbox.cluster.embedded.manifest import Manifest, manifests
 from apim_sandbox.cluster.embedded.objects import items, mapping
 from apim_sandbox.cluster.embedded.paths import rewritten
+from apim_sandbox.cluster.embedded.places import places
 from apim_sandbox.cluster.embedded.settings import service_account as account_object
 from apim_sandbox.cluster.kind import patch
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi, Raw
@@ -119,7 +120,8 @@ class KindCluster:
 
     def _report(self, manifest: Manifest, result: Any, hints: tuple[Hint, ...] = ()) -> Applied:
         key = manifest.key
-        self._context.journal.append(ObjectApplied(str(key), key.namespace, result, True, manifest.place))
+        event = ObjectApplied(str(key), key.namespace, result, True, manifest.place, places(manifest))
+        self._context.journal.append(event)
         return Applied(str(key), key.namespace, result, True, manifest.place, hints)
 
     async def _need_namespace(self, name: str) -> bool:
