@@ -139,7 +139,10 @@ class Story:
         }
         for kind, line in place.items():
             object_name = f"{kind}/{names[kind]}"
-            event = ObjectApplied(object_name, NAMESPACE, "created", place=f"gateway.yaml:{line}")
+            places = {"serviceAccountName": "gateway.yaml:26:27"} if kind == "Deployment" else {}
+            event = ObjectApplied(
+                object_name, NAMESPACE, "created", place=f"gateway.yaml:{line}", places=places
+            )
             self.add("you", event, 0.5)
         return self
 

@@ -150,7 +150,7 @@ def test_a_subject_mismatch_says_what_to_change_on_either_side() -> None:
     found = explained(subject_mismatch())
     assert found.comparisons == (Comparison("subject", SUBJECT, SUBJECT[:-3] + SUBJECT[-2:]),)
     assert [(mend.side, mend.where, mend.text) for mend in found.mends] == [
-        ("manifest", "gateway.yaml:16", f"serviceAccountName: {ACCOUNT}"),
+        ("manifest", "gateway.yaml:26:27", f"serviceAccountName: {ACCOUNT}"),
         (
             "cloud",
             f'credential "{CREDENTIAL.name}"',

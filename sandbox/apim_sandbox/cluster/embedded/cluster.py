@@ -34,6 +34,7 @@ from apim_sandbox.cluster.embedded.objects import (
     service_account_of,
 )
 from apim_sandbox.cluster.embedded.paths import rewritten
+from apim_sandbox.cluster.embedded.places import places
 from apim_sandbox.cluster.embedded.projection import PodVolumes, VolumeError
 from apim_sandbox.cluster.embedded.runtime import Runtime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, service_account
@@ -131,7 +132,8 @@ class EmbeddedCluster:
     def _report(self, manifest: Manifest, result: Any, found: tuple[Hint, ...] = ()) -> Applied:
         key = manifest.key
         acted_on = key.kind in ACTED_ON
-        self._context.journal.append(ObjectApplied(str(key), key.namespace, result, acted_on, manifest.place))
+        event = ObjectApplied(str(key), key.namespace, result, acted_on, manifest.place, places(manifest))
+        self._context.journal.append(event)
         return Applied(str(key), key.namespace, result, acted_on, manifest.place, found)
 
     async def _delete(self, key: Key) -> bool:

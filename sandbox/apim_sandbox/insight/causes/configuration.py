@@ -18,7 +18,7 @@ _GATEWAY_TOKEN = {
 def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     """401: the access token is missing, over, for another audience, or of another issuer."""
     claims = event.token.claims if event.token is not None else {}
-    where = config_place(failure.trace, failure.pod)
+    where = config_place(failure.trace, failure.pod, "config.service.auth")
     audience = audiences(claims.get("aud")) if claims else ""
     expires = claims.get("exp")
     facts = [Fact("request", event.request_id)]
@@ -100,7 +100,7 @@ def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
             "service-unknown",
             f'there is no API Management service "{event.service}"',
             (),
-            (Mend("manifest", "config.service.endpoint", config_place(failure.trace, failure.pod)),),
+            (Mend("manifest", "config.service.endpoint", _endpoint(failure)),),
         )
     if event.cause in ("v1-path", "path-unknown"):
         return _made(
@@ -112,7 +112,7 @@ def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
                 Mend(
                     "manifest",
                     f"config.service.endpoint: https://{event.service}.{CONFIGURATION_DOMAIN}",
-                    config_place(failure.trace, failure.pod),
+                    _endpoint(failure),
                 ),
             ),
             (),
@@ -124,7 +124,7 @@ def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
         if seen.event.type == "gateway" and seen.event.change != "deleted"
     ]
     known = nearest(event.gateway, names)
-    where = config_place(failure.trace, failure.pod)
+    where = config_place(failure.trace, failure.pod, "gateway.name")
     seen_text = (
         "the Helm line of the article has two equals signs, which makes the name begin with one."
         if event.gateway.startswith("=")
@@ -139,6 +139,10 @@ def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
         (Comparison("gateway.name", known, event.gateway),) if known else (),
         seen_text,
     )
+
+
+def _endpoint(failure: Failure) -> str:
+    return config_place(failure.trace, failure.pod, "config.service.endpoint")
 
 
 def service(failure: Failure, event: ConfigurationAnswered) -> Explanation:

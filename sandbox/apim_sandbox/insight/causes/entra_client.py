@@ -2,7 +2,13 @@
 
 from apim_emulators.core.events import TokenAnswered
 from apim_sandbox.insight import codes
-from apim_sandbox.insight.causes.facts import Failure, application, az, next_failures, place_of, presented
+from apim_sandbox.insight.causes.facts import (
+    Failure,
+    account_place,
+    application,
+    az,
+    next_failures,
+)
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import RESOURCE_CODES
 
@@ -55,7 +61,7 @@ def client(failure: Failure, event: TokenAnswered) -> Explanation:
         Mend(
             "manifest",
             'azure.workload.identity/client-id: "<application (client) id>"',
-            _account_place(failure, event),
+            account_place(failure.trace, event, "client-id"),
         )
     ]
     if event.code == 7000229:
@@ -80,7 +86,7 @@ def tenant(failure: Failure, event: TokenAnswered) -> Explanation:
             Mend(
                 "manifest",
                 'azure.workload.identity/tenant-id: "<tenant id>"',
-                _account_place(failure, event),
+                account_place(failure.trace, event, "tenant-id"),
             ),
             Mend("cluster", "the webhook's AZURE_TENANT_ID, which every pod without that annotation gets"),
         ),
@@ -195,10 +201,3 @@ def _explanation(
 def _meaning(event: TokenAnswered) -> str:
     known = codes.explain_code(str(event.code)) if event.code else None
     return known.meaning if known is not None else ""
-
-
-def _account_place(failure: Failure, event: TokenAnswered) -> str:
-    parts = presented(event).subject.split(":")
-    if len(parts) != 4:
-        return "ServiceAccount"
-    return place_of(failure.trace, f"ServiceAccount/{parts[3]}", parts[2]) or f"ServiceAccount {parts[3]}"

@@ -4,6 +4,7 @@ from apim_emulators.core.events import TokenAnswered
 from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
 from apim_sandbox.insight.causes.facts import (
     Failure,
+    account_place,
     application,
     create_credential,
     credential_change,
@@ -11,7 +12,6 @@ from apim_sandbox.insight.causes.facts import (
     credential_fact,
     nearest_credential,
     next_failures,
-    place_of,
     pod_place,
     presented,
     update_credential,
@@ -168,7 +168,7 @@ def no_credentials(failure: Failure, event: TokenAnswered) -> Explanation:
     annotation = Mend(
         "manifest",
         'azure.workload.identity/client-id: "<client id of the identity that has the credential>"',
-        _account_place(failure, event),
+        account_place(failure.trace, event, "client-id"),
     )
     return Explanation(
         cause=event.cause or "no-credentials",
@@ -247,15 +247,11 @@ def _manifest_subject(failure: Failure, pair: Comparison) -> list[Mend]:
     if not part:
         return []
     namespace, _, account = pair.expected.removeprefix(_PREFIX).partition(":")
-    where = pod_place(failure.trace, failure.pod)
     mends = []
     if "namespace" in part:
+        where = pod_place(failure.trace, failure.pod, "namespace")
         mends.append(Mend("manifest", f"namespace: {namespace}", where))
     if "service account" in part:
+        where = pod_place(failure.trace, failure.pod, "serviceAccountName")
         mends.append(Mend("manifest", f"serviceAccountName: {account}", where))
     return mends
-
-
-def _account_place(failure: Failure, event: TokenAnswered) -> str:
-    shown = presented(event).subject.removeprefix(_PREFIX).partition(":")
-    return place_of(failure.trace, f"ServiceAccount/{shown[2]}", shown[0]) or f"ServiceAccount {shown[2]}"

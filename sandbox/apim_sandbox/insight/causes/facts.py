@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apim_emulators.core.clock import rfc3339
-from apim_emulators.core.events import CredentialSeen, Json, ResourceChanged, Rung, TokenAnswered
+from apim_emulators.core.events import (
+    CredentialSeen,
+    Json,
+    ObjectApplied,
+    ResourceChanged,
+    Rung,
+    TokenAnswered,
+)
 from apim_emulators.core.journal import Record
 from apim_sandbox.insight.difference import distance
 from apim_sandbox.insight.explanation import Comparison, Fact, Mend
@@ -181,42 +188,66 @@ def quote(value: str) -> str:
 # --- the manifest
 
 
-def place_of(trace: Trace, name: str, namespace: str) -> str:
-    """`file:line` of an applied object such as `ServiceAccount/x`, empty when unknown."""
+def place_of(trace: Trace, name: str, namespace: str, *fields: str) -> str:
+    """Where an applied object such as `ServiceAccount/x` stands, empty when unknown.
+
+    The first of `fields` whose place is known (`ObjectApplied.places`), else `file:line` of the object.
+    """
     for seen in reversed(trace.applied):
         if seen.event.object == name and seen.event.namespace in (namespace, ""):
-            return seen.event.place
+            return _field(seen.event, fields)
     return ""
 
 
-def pod_place(trace: Trace, pod: PodName | None) -> str:
-    """`file:line` of the pod's template."""
+def account_place(trace: Trace, event: TokenAnswered, annotation: str) -> str:
+    """Where the service account that signed in has one of azure-workload-identity's annotations."""
+    parts = presented(event).subject.split(":")
+    if len(parts) != 4:
+        return "ServiceAccount"
+    fields = (f"annotations/azure.workload.identity/{annotation}", "annotations")
+    return place_of(trace, f"ServiceAccount/{parts[3]}", parts[2], *fields) or f"ServiceAccount {parts[3]}"
+
+
+def pod_place(trace: Trace, pod: PodName | None, *fields: str) -> str:
+    """Where the pod's template stands, by the first of `fields` whose place is known."""
     if pod is None:
         return ""
+    owner = _owner(trace, pod)
+    if owner is not None and not owner.places.keys().isdisjoint(fields):
+        return _field(owner, fields)
     for seen in reversed(trace.admitted):
         if PodName(seen.event.namespace, seen.event.pod) == pod and seen.event.place:
             return seen.event.place
+    return owner.place if owner is not None else ""
+
+
+def _owner(trace: Trace, pod: PodName) -> ObjectApplied | None:
+    """What was applied and makes pods of this name."""
     for applied in reversed(trace.applied):
         kind, _, name = applied.event.object.partition("/")
         owns = pod.name == name or pod.name.startswith(name + "-")
         if kind in _WORKLOADS and owns and applied.event.namespace == pod.namespace:
-            return applied.event.place
-    return ""
+            return applied.event
+    return None
+
+
+def _field(event: ObjectApplied, fields: tuple[str, ...]) -> str:
+    return next((event.places[one] for one in fields if one in event.places), event.place)
 
 
 _WORKLOADS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"))
 
 
-def config_place(trace: Trace, pod: PodName | None) -> str:
-    """`file:line` of the only ConfigMap of the pod's namespace, empty when it can't be told."""
+def config_place(trace: Trace, pod: PodName | None, key: str = "") -> str:
+    """Where the only ConfigMap of the pod's namespace has `key`, empty when it can't be told."""
     if pod is None:
         return ""
     found = {
-        seen.event.object: seen.event.place
+        seen.event.object: seen.event
         for seen in trace.applied
         if seen.event.object.startswith("ConfigMap/") and seen.event.namespace == pod.namespace
     }
-    return next(iter(found.values())) if len(found) == 1 else ""
+    return _field(next(iter(found.values())), (f"data/{key}", "data")) if len(found) == 1 else ""
 
 
 # --- time and things

@@ -18,6 +18,7 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
     error = event.error
     low = error.lower()
     where = pod_place(failure.trace, failure.pod)
+    label = pod_place(failure.trace, failure.pod, webhook.LABEL_FIELD, "labels")
     if "no such file" in low or "filenotfound" in low or "permission denied" in low:
         denied = "permission denied" in low
         return Explanation(
@@ -49,7 +50,7 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
             hop=4,
             headline="The gateway has no workload identity (hop 4): AZURE_* variables are missing.",
             facts=(Fact("error", error),),
-            mends=(Mend("manifest", f"spec.template.metadata.labels: {webhook.LABEL}", where),),
+            mends=(Mend("manifest", f"spec.template.metadata.labels: {webhook.LABEL}", label),),
         )
     if "too many requests" in low:
         return _answered(failure, "Entra", "entra", 4, event.authority, 429)
@@ -61,7 +62,7 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
 def configuration(failure: Failure, event: ConfigurationAsked) -> Explanation:
     """The configuration request got no answer, or one from somebody else."""
     host = event.url.removeprefix("https://").partition("/")[0]
-    where = config_place(failure.trace, failure.pod)
+    where = config_place(failure.trace, failure.pod, "config.service.endpoint")
     if host and not host.endswith(CONFIGURATION_DOMAIN) and host.endswith("azure-api.net"):
         expected = f"{host.partition('.')[0]}.{CONFIGURATION_DOMAIN}"
         return Explanation(
@@ -90,12 +91,13 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
     reason = event.reason or event.phase
     low = f"{event.reason} {event.message}".lower()
     where = pod_place(failure.trace, failure.pod)
+    account = pod_place(failure.trace, failure.pod, "serviceAccountName")
     text = event.message or reason
     cause, mend = "pod-not-running", Mend("manifest", "change the pod as the message says", where)
     if "serviceaccount" in low and "not found" in low:
         cause, mend = (
             "service-account-missing",
-            Mend("manifest", "create the ServiceAccount, or name one that exists", where),
+            Mend("manifest", "create the ServiceAccount, or name one that exists", account),
         )
     elif "insufficient" in low:
         cause = "insufficient-resources"
@@ -119,7 +121,7 @@ def logged(failure: Failure, event: GatewayLogged) -> Explanation:
     missing = _unidentified(failure)
     if missing is not None:
         return missing
-    where = config_place(failure.trace, failure.pod) or "the gateway's ConfigMap"
+    where = config_place(failure.trace, failure.pod, "config.service.auth") or "the gateway's ConfigMap"
     text = f"{event.message} {event.exception}"
     if "No valid authentication" in text:
         return Explanation(

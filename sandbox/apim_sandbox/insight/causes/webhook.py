@@ -5,15 +5,19 @@ import re
 from apim_emulators.core.events import PodAdmitted
 from apim_sandbox.insight.causes.facts import Failure, place_of, pod_place
 from apim_sandbox.insight.explanation import Explanation, Fact, Mend
+from apim_sandbox.insight.trace import PodName
 
 LABEL = 'azure.workload.identity/use: "true"'
 CLIENT_ID = "azure.workload.identity/client-id"
+TENANT_ID = "azure.workload.identity/tenant-id"
+EXPIRATION = "azure.workload.identity/service-account-token-expiration"
+LABEL_FIELD = "labels/azure.workload.identity/use"
 
 
 def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
     """The pod runs, but without AZURE_* variables and without a token file; nothing says so."""
     reason = event.reason.lower()
-    where = event.place or pod_place(failure.trace, failure.pod)
+    where = _place(failure, event, LABEL_FIELD, "labels")
     if "namespace" in reason and "selector" in reason:
         cause, text = "namespace-not-selected", "the webhook's namespace selector leaves this namespace out"
         mends = (
@@ -58,7 +62,6 @@ def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
 
 def denied(failure: Failure, event: PodAdmitted) -> Explanation:
     """The webhook's own denials: few and exact (azure-workload-identity, pkg/webhook)."""
-    where = event.place or pod_place(failure.trace, failure.pod)
     text = event.reason
     missing = re.search(r'serviceaccounts? "([^"]+)" not found', text, re.IGNORECASE)
     if missing:
@@ -66,35 +69,55 @@ def denied(failure: Failure, event: PodAdmitted) -> Explanation:
         mend = Mend(
             "manifest",
             f"serviceAccountName, or a ServiceAccount {missing[1]} in {event.namespace}",
-            where,
+            _place(failure, event, "serviceAccountName"),
             f"kubectl create serviceaccount {missing[1]} -n {event.namespace}",
         )
     elif "hostnetwork" in text.lower():
         cause, words = "proxy-with-host-network", "the proxy sidecar can't be injected with hostNetwork: true"
+        where = _place(failure, event, "annotations/azure.workload.identity/inject-proxy-sidecar")
         mend = Mend(
             "manifest", "remove azure.workload.identity/inject-proxy-sidecar (any value injects)", where
         )
     elif "proxy sidecar port" in text.lower():
         cause, words = "proxy-port-invalid", "the annotation proxy-sidecar-port is no number"
+        where = _place(failure, event, "annotations/azure.workload.identity/proxy-sidecar-port")
         mend = Mend("manifest", 'azure.workload.identity/proxy-sidecar-port: "8000"', where)
     elif "expiration" in text.lower() or "parseint" in text.lower():
         cause, words = (
             "token-expiration-invalid",
             "the token expiration is not between 3600 and 86400 seconds",
         )
-        mend = Mend("manifest", 'azure.workload.identity/service-account-token-expiration: "3600"', where)
+        mend = Mend("manifest", f'{EXPIRATION}: "3600"', _expiration_place(failure, event))
     elif "unmarshal bool" in text.lower():
         cause, words = "label-not-a-string", "the label's value is a boolean; labels are strings"
-        mend = Mend("manifest", LABEL, where)
+        mend = Mend("manifest", LABEL, _place(failure, event, LABEL_FIELD, "labels"))
     else:
         cause, words = "webhook-denied", text or "no reason given"
-        mend = Mend("manifest", "change the pod as the message says", where)
+        mend = Mend("manifest", "change the pod as the message says", _place(failure, event))
     return Explanation(
         cause=cause,
         hop=2,
         headline=f"The webhook refused pod {event.pod} (hop 2): {words}.",
         facts=(Fact("webhook says", text),) if text else (),
         mends=(mend,),
+    )
+
+
+def _place(failure: Failure, event: PodAdmitted, *fields: str) -> str:
+    return (
+        pod_place(failure.trace, failure.pod or PodName(event.namespace, event.pod), *fields) or event.place
+    )
+
+
+def _expiration_place(failure: Failure, event: PodAdmitted) -> str:
+    """The service account's annotation where it has one, else the pod's: which of them counted, the
+    manifests tell only when one has it alone."""
+    field = f"annotations/{EXPIRATION}"
+    of_pod = _place(failure, event, field)
+    if of_pod.count(":") > 1:
+        return of_pod
+    return (
+        place_of(failure.trace, f"ServiceAccount/{event.service_account}", event.namespace, field) or of_pod
     )
 
 
@@ -136,7 +159,12 @@ def not_called(_: Failure, event: PodAdmitted) -> Explanation:
 def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
     """The webhook changed the pod, but had no client id or tenant id to give."""
     account = f"ServiceAccount/{event.service_account}"
-    where = place_of(failure.trace, account, event.namespace) or f"ServiceAccount {event.service_account}"
+
+    def where(annotation: str) -> str:
+        fields = (f"annotations/{annotation}", "annotations")
+        place = place_of(failure.trace, account, event.namespace, *fields)
+        return place or f"ServiceAccount {event.service_account}"
+
     if event.outcome != "mutated" or not event.added_env:
         return None
     if "AZURE_CLIENT_ID" not in event.added_env:
@@ -146,7 +174,7 @@ def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
             headline=f"Pod {event.pod} has no AZURE_CLIENT_ID (hop 2): its service account names no "
             f"client id.",
             facts=(Fact("service account", f"{event.namespace}/{event.service_account}"),),
-            mends=(Mend("manifest", f'metadata.annotations: {CLIENT_ID}: "<client id>"', where),),
+            mends=(Mend("manifest", f'metadata.annotations: {CLIENT_ID}: "<client id>"', where(CLIENT_ID)),),
             seen_in_the_field=(
                 "the annotation put on the Service, the Deployment or the pod instead of the "
                 "ServiceAccount, or "
@@ -159,6 +187,6 @@ def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
             cause="tenant-id-missing",
             hop=2,
             headline=f"Pod {event.pod} has no AZURE_TENANT_ID (hop 2): the annotation is there, but empty.",
-            mends=(Mend("manifest", "azure.workload.identity/tenant-id: remove it or fill it in", where),),
+            mends=(Mend("manifest", f"{TENANT_ID}: remove it or fill it in", where(TENANT_ID)),),
         )
     return None
