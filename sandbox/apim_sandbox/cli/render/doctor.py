@@ -2,32 +2,69 @@
 
 from collections.abc import Sequence
 
-from apim_sandbox.cli.render.line import WIDTH, Line, line, paragraph
+from apim_sandbox.cli.render.explanation import command_lines
+from apim_sandbox.cli.render.line import WIDTH, Line, Style, fold, line, paragraph
+from apim_sandbox.cli.render.tables import table
 from apim_sandbox.insight.doctor import Finding, Rule
+from apim_sandbox.insight.doctor.examples import EXAMPLES
 
 
-def finding_lines(findings: Sequence[Finding], files: int, seconds: float) -> list[Line]:
-    """Place, rule, severity, message and fix of each; the count and the next command at the end."""
+def finding_lines(
+    findings: Sequence[Finding],
+    files: int,
+    seconds: float,
+    unchecked: Sequence[str] = (),
+    compared: str = "",
+) -> list[Line]:
+    """Place, rule, severity, message and fix of each; the count and the next command at the end.
+
+    `unchecked` are commands whose output was missing; `compared` is what the manifests were held against.
+    """
     lines: list[Line] = []
-    places = [f"{one.file}:{one.line}:{one.column}" for one in findings]
-    width = max((len(place) for place in places), default=0)
-    for place, one in zip(places, findings, strict=True):
-        head = f"{place:{width}}  {one.rule}  "
-        indent = len(head) + 9
-        first, *rest = paragraph(one.message, width=max(40, WIDTH - indent))
-        style = "failed" if one.severity == "error" else "info"
-        lines.append(line(head, (f"{one.severity:<7}  ", style), first.plain))  # type: ignore[arg-type]
-        lines += [line(" " * indent, more.plain) for more in rest]
-        lines.append(line(" " * len(head), "fix      ", (one.fix, "command")))
+    for one in findings:
+        lines += _finding(one)
+    if unchecked:
+        lines.append(line("Not checked, for want of what these print:"))
+        lines += [line("    ", (command, "command")) for command in unchecked]
     errors = sum(one.severity == "error" for one in findings)
     warnings = len(findings) - errors
-    count = (
-        f"{_many(errors, 'error')}, {_many(warnings, 'warning')} in {_many(files, 'file')} ({seconds:.1f} s)."
-    )
+    against = f" against {compared}" if compared else ""
+    where = f"in {_many(files, 'file')}{against} ({seconds:.1f} s)."
     if not findings:
-        return [line((f"Nothing found in {_many(files, 'file')} ({seconds:.1f} s).", "ok"))]
+        return [*lines, line((f"Nothing found {where}", "ok"))]
+    count = f"{_many(errors, 'error')}, {_many(warnings, 'warning')} {where}"
     next_command = f"apim-sandbox doctor --rule {findings[0].rule}"
-    return [*lines, line((count, "strong"), "   Explain a rule:  ", (next_command, "command"))]
+    head, tail = (count, "strong"), ("Explain a rule:  ", (next_command, "command"))
+    if len(count) + len(next_command) + 20 > WIDTH:
+        return [*lines, line(head), line(*tail)]
+    return [*lines, line(head, "   ", *tail)]
+
+
+def _finding(one: Finding) -> list[Line]:
+    """Place, rule and severity; message and fix beneath, where there is room for them."""
+    place = f"{one.file}:{one.line}:{one.column}" if one.line else one.file
+    style: Style = "failed" if one.severity == "error" else "info"
+    blank = " " * _INDENT
+    lines = [line((place, "strong"), f"  {one.rule}  ", (one.severity, style))]
+    lines += paragraph(one.message, indent=_INDENT)
+    fixed = one.fix.partition(" ")[0] in _PROGRAMS
+    parts = command_lines(one.fix, WIDTH - _INDENT - 5) if fixed else fold(one.fix, WIDTH - _INDENT - 5)
+    lines += [
+        line(blank, "fix  " if index == 0 else " " * 5, (part, "command")) for index, part in enumerate(parts)
+    ]
+    return lines
+
+
+_INDENT = 4
+_PROGRAMS = ("az", "kubectl")
+
+
+def rules_table(rules: Sequence[Rule]) -> list[Line]:
+    """One row a rule."""
+    return [
+        *table(("rule", "severity", "what is wrong"), [(one.id, one.severity, one.title) for one in rules]),
+        line("Explain one:  ", (f"apim-sandbox doctor --rule {rules[0].id}", "command")),
+    ]
 
 
 def rule_lines(rule: Rule) -> list[Line]:
@@ -36,8 +73,24 @@ def rule_lines(rule: Rule) -> list[Line]:
         line((f"{rule.id}: {rule.title}", "strong"), (f"   {rule.severity}", "dim")),
         *paragraph(rule.why, indent=4),
         *paragraph(f"Source: {rule.source}", indent=4),
-        line("Look for it:  ", ("apim-sandbox doctor MANIFEST…", "command")),
+        *_examples(rule),
+        line("Look for it:  ", (_look_for(rule), "command")),
     ]
+
+
+def _look_for(rule: Rule) -> str:
+    return f"apim-sandbox doctor MANIFEST…{' --world FILE' if rule.needs_cloud else ''}"
+
+
+def _examples(rule: Rule) -> list[Line]:
+    example = EXAMPLES.get(rule.id)
+    if example is None:
+        return []
+    lines = []
+    for title, text in (("Wrong:", example.wrong), ("Right:", example.right)):
+        lines.append(line(f"    {title}"))
+        lines += [line("      ", (one, "command")) for one in text.rstrip("\n").splitlines() or ["(nothing)"]]
+    return lines
 
 
 def _many(count: int, noun: str) -> str:

@@ -1,18 +1,41 @@
-"""Why it will fail: static rules over manifests, before anything is applied."""
+"""Why it will fail: static rules over manifests, before anything is applied.
+
+With a `Cloud` (a world file, or what `az` printed) the manifests are held against it as well.
+"""
 
 from collections.abc import Iterable
 
-from apim_sandbox.insight.doctor import gateway_rules, identity_rules
+from apim_sandbox.insight.doctor import (
+    access_rules,
+    cluster_rules,
+    federation_rules,
+    gateway_rules,
+    identity_rules,
+    pod_rules,
+)
+from apim_sandbox.insight.doctor.cloud import Cloud
 from apim_sandbox.insight.doctor.model import Finding, Manifest, Objects, Position, Rule, Severity
 
-__all__ = ["RULES", "Finding", "Manifest", "Position", "Rule", "Severity", "check"]
+__all__ = ["RULES", "Cloud", "Finding", "Manifest", "Position", "Rule", "Severity", "check"]
 
-RULES: dict[str, Rule] = {rule.id: rule for rule in (*identity_rules.RULES, *gateway_rules.RULES)}
+_ALL = (
+    *identity_rules.RULES,
+    *pod_rules.RULES,
+    *gateway_rules.RULES,
+    *federation_rules.RULES,
+    *access_rules.RULES,
+    *cluster_rules.RULES,
+)
+RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
 
 
-def check(manifests: Iterable[Manifest], rules: Iterable[Rule] = tuple(RULES.values())) -> list[Finding]:
+def check(
+    manifests: Iterable[Manifest],
+    cloud: Cloud | None = None,
+    rules: Iterable[Rule] = tuple(RULES.values()),
+) -> list[Finding]:
     """What will fail, in the order of files and lines. Manifests are looked at together."""
-    objects = Objects(list(manifests))
+    objects = Objects(list(manifests), cloud)
     order = {manifest.file: index for index, manifest in reversed(list(enumerate(objects.manifests)))}
     found: list[Finding] = []
     for rule in rules:
@@ -21,4 +44,4 @@ def check(manifests: Iterable[Manifest], rules: Iterable[Rule] = tuple(RULES.val
             found.append(
                 Finding(hit.manifest.file, line, column, rule.id, rule.severity, hit.message, hit.fix)
             )
-    return sorted(found, key=lambda one: (order[one.file], one.line, one.column, one.rule))
+    return sorted(dict.fromkeys(found), key=lambda one: (order[one.file], one.line, one.column, one.rule))

@@ -11,6 +11,7 @@ from apim_sandbox.insight.doctor.model import Hit, Manifest, Objects, Path, Rule
 _AUTH = "config.service.auth"
 _ENDPOINT = "config.service.endpoint"
 _NAME = "gateway.name"
+_VERSION = "APIM_SANDBOX_GATEWAY_VERSION"  # which image the sandbox's own gateway behaves as
 _KINDS = ("workloadIdentity", "azureAdApp", "key")
 _ISSUES = "Azure/api-management-self-hosted-gateway"
 
@@ -26,6 +27,8 @@ def settings(objects: Objects) -> Iterator[tuple[Manifest, dict[str, Any]]]:
 def auth(objects: Objects) -> Iterator[Hit]:
     for manifest, data in settings(objects):
         value = data.get(_AUTH)
+        if value is None and _elsewhere(objects, manifest):
+            continue
         if value is None:
             yield Hit(
                 manifest,
@@ -33,7 +36,7 @@ def auth(objects: Objects) -> Iterator[Hit]:
                 f"{_AUTH} is missing: the gateway does not start",
                 f"{_AUTH}: workloadIdentity",
             )
-        elif value not in _KINDS and not str(value).startswith("GatewayKey "):
+        elif value not in _KINDS and not str(value).startswith("GatewayKey ") and "&" not in str(value):
             meant = next((kind for kind in _KINDS if kind.lower() == str(value).strip().lower()), _KINDS[0])
             yield Hit(
                 manifest,
@@ -41,6 +44,37 @@ def auth(objects: Objects) -> Iterator[Hit]:
                 f'{_AUTH} is "{value}", which the gateway does not know: it does not start',
                 f"{_AUTH}: {meant}",
             )
+
+
+def _elsewhere(objects: Objects, config: Manifest) -> bool:
+    """Whether a pod with these settings takes the authentication from a variable or from a Secret."""
+    for workload in objects.workloads:
+        if not any(found is config for _, found in config_maps(objects, workload)):
+            continue
+        for _, container in workload.containers():
+            variables, sources = container.get("env"), container.get("envFrom")
+            if any(mapping(one).get("name") == _AUTH for one in _listed(variables)):
+                return True
+            # The chart always names a Secret, which is empty under workload identity.
+            names = [
+                mapping(mapping(one).get("secretRef")).get("name")
+                for one in _listed(sources)
+                if mapping(one).get("secretRef")
+            ]
+            for name in names:
+                secret = objects.find("Secret", str(name), workload.namespace)
+                held = (
+                    {**mapping(secret.data.get("data")), **mapping(secret.data.get("stringData"))}
+                    if secret
+                    else {}
+                )
+                if secret is None or _AUTH in held:
+                    return True
+    return False
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def old_image(objects: Objects) -> Iterator[Hit]:
@@ -51,6 +85,15 @@ def old_image(objects: Objects) -> Iterator[Hit]:
         )
         for path, container in workload.containers():
             image = str(container.get("image", ""))
+            for _, config in config_maps(objects, workload):
+                told = mapping(config.data.get("data")).get(_VERSION)
+                old = re.match(r"(\d+)\.(\d+)", str(told)) if federated else None
+                if old and (int(old[1]), int(old[2])) < (2, 11):
+                    yield Hit(
+                        config, ("data", _VERSION),
+                        f"gateway {told} does not know workloadIdentity, which needs 2.11.0 or newer",
+                        "remove the setting, or write 2.11.0 or newer",
+                    )  # fmt: skip
             version = re.search(r"azure-api-management/gateway:v?(\d+)\.(\d+)", image)
             if federated and version and (int(version[1]), int(version[2])) < (2, 11):
                 yield Hit(

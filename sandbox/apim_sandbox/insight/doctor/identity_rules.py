@@ -150,6 +150,7 @@ def _elsewhere(manifest: Manifest, path: Path, whom: str) -> Hit:
 
 def account_missing(objects: Objects) -> Iterator[Hit]:
     accounts = [(namespace_of(one), name_of(one)) for one in objects.of_kind("ServiceAccount")]
+    accounts += [known for cluster in objects.cloud.clusters for known in cluster.accounts]
     for workload in objects.workloads:
         if not workload.account or (workload.namespace, workload.account) in accounts:
             continue

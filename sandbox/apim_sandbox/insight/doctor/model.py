@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apim_sandbox.documents import Document
+from apim_sandbox.insight.doctor.cloud import Cloud
 
 Path = tuple[str | int, ...]
 Position = Callable[[Path], tuple[int, int]]  # (line, column), both from 1
@@ -55,7 +56,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One static cause. `id` is stable; `why` says what happens when nobody mends it."""
+    """One static cause. `id` is stable; `why` says what happens when nobody mends it.
+
+    A rule with `needs_cloud` compares the manifests with a world or an export, and is silent without.
+    """
 
     id: str
     title: str
@@ -63,6 +67,7 @@ class Rule:
     why: str
     source: str
     look: "Callable[[Objects], Iterator[Hit]]"
+    needs_cloud: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,11 @@ class Workload:
 
 
 class Objects:
-    """The manifests of one look, by kind and name."""
+    """The manifests of one look, by kind and name, and what they must agree with."""
 
-    def __init__(self, manifests: list[Manifest]) -> None:
+    def __init__(self, manifests: list[Manifest], cloud: Cloud | None = None) -> None:
         self.manifests = manifests
+        self.cloud = cloud or Cloud("nothing")
         self.workloads = [found for one in manifests if (found := _workload(one)) is not None]
 
     def of_kind(self, kind: str) -> list[Manifest]:

@@ -106,10 +106,6 @@ def test_every_rule_says_why_and_has_its_own_id(rule: str) -> None:
     assert plain(rule_lines(RULES[rule])).startswith(f"{rule}: {RULES[rule].title}")
 
 
-def test_every_rule_has_a_case() -> None:
-    assert {rule for rule, _, _ in CASES} | {"WI004", "WI005", "WI008"} == set(RULES)
-
-
 def test_findings_end_with_their_count_and_the_next_command() -> None:
     found = findings(changed(".configuration.azure-api.net", ".azure-api.net"))
     lines = finding_lines(found, 1, 0.04)
