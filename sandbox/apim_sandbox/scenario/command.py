@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from apim_emulators.core.clock import SystemTime
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
 from apim_sandbox.cli.render.explanation import explanation_lines
@@ -14,8 +15,8 @@ from apim_sandbox.documents import DocumentError, Place
 from apim_sandbox.insight.walk import build
 from apim_sandbox.scenario import report
 from apim_sandbox.scenario.catalogue import chosen
-from apim_sandbox.scenario.load import Loaded
-from apim_sandbox.scenario.runner import Result, prove, run
+from apim_sandbox.scenario.runner import Proof, Result
+from apim_sandbox.scenario.suite import run_all
 
 TEMPLATE = """{schema}id: {id}
 title: What is wrong, in a few words
@@ -50,29 +51,32 @@ def run_scenarios(
     as_json: bool = False,
     walk: bool = False,
     twins: bool = False,
+    jobs: int = 0,
 ) -> int:
     """Run what the arguments name; `twins` runs each without its cause too, which must change it."""
     terminal = Terminal()
     scenarios = chosen(paths)
-    results = []
-    complaints: list[str] = []
+    proofs: list[Proof] = []
+    timer = SystemTime()
+    begun = timer.tick()
+    running = run_all(scenarios, seed=seed, jobs=jobs, twins=twins)
     if as_json:
-        for result in _results(scenarios, seed):
-            results.append(result)
-            sys.stdout.buffer.write(report.json_line(result))
+        for proof in running:
+            proofs.append(proof)
+            sys.stdout.buffer.write(report.json_line(proof.broken))
+            sys.stdout.buffer.flush()
     else:
         with progress(terminal, f"running {len(scenarios)} scenarios"):
-            for loaded in scenarios:
-                if twins:
-                    proof = prove(loaded, seed=seed)
-                    results.append(proof.broken)
-                    complaints += [f"{loaded.scenario.id}: {one}" for one in proof.complaints]
-                else:
-                    results.append(run(loaded, seed=seed))
+            proofs = list(running)
         if walk:
-            _show_walks(terminal, results)
-        terminal.print(report.summary(results))
+            _show_walks(terminal, [proof.broken for proof in proofs])
+        terminal.print(report.summary([proof.broken for proof in proofs], timer.tick() - begun))
+    complaints = [
+        f"{proof.broken.scenario.id}: {one}" for proof in proofs if twins for one in proof.complaints
+    ]
+    if complaints and not as_json:
         terminal.print([line(one) for one in complaints])
+    results = [proof.broken for proof in proofs]
     if junit is not None:
         junit.write_bytes(report.junit(results))
     return BROKEN if complaints or any(not result.passed for result in results) else 0
@@ -109,11 +113,6 @@ def new_scenario(path: Path) -> int:
         [line(f"Wrote {path}.   Next:  ", (f"apim-sandbox scenario run {path} --walk", "command"))]
     )
     return 0
-
-
-def _results(scenarios: Iterable[Loaded], seed: int) -> Iterable[Result]:
-    for loaded in scenarios:
-        yield run(loaded, seed=seed)
 
 
 def _show_walks(terminal: Terminal, results: Iterable[Result]) -> None:

@@ -17,15 +17,15 @@ from apim_sandbox.scenario.runner import Result
 BAR = 20
 
 
-def summary(results: Sequence[Result]) -> list[Line]:
-    """A line a folder, then what failed, then the count; the counts come last."""
+def summary(results: Sequence[Result], took: float) -> list[Line]:
+    """A line a folder, then what failed, then the count; the counts come last. `took` is real seconds."""
     lines: list[Line] = []
     folders = Counter(result.scenario.folder for result in results)
     width = max((len(name) for name in folders), default=0) + 1
     for folder in sorted(folders):
         mine = [result for result in results if result.scenario.folder == folder]
         passed = sum(result.passed for result in mine)
-        took = sum(result.took for result in mine)
+        spent = sum(result.took for result in mine)
         full = BAR * passed // len(mine)
         bar = "█" * full + "░" * (BAR - full)
         counted = f"{passed:>3} of {len(mine):<3}"
@@ -33,7 +33,7 @@ def summary(results: Sequence[Result]) -> list[Line]:
             line(
                 f"  {folder + '/':<{width}}  {counted}  ",
                 (bar, "ok" if passed == len(mine) else "failed"),
-                f"  {took:.1f} s",
+                f"  {spent:.1f} s",
             )
         )
     for result in results:
@@ -42,7 +42,7 @@ def summary(results: Sequence[Result]) -> list[Line]:
     skipped = [result for result in results if result.skipped]
     for result in skipped:
         lines.append(line(("skipped ", "info"), f"{result.scenario.id}   {result.skipped}"))
-    lines += [EMPTY, _total(results)]
+    lines += [EMPTY, _total(results, took)]
     return lines
 
 
@@ -69,10 +69,9 @@ def _verdict(verdict: Verdict) -> list[Line]:
     ]
 
 
-def _total(results: Sequence[Result]) -> Line:
+def _total(results: Sequence[Result], took: float) -> Line:
     failed = sum(not result.passed for result in results)
     skipped = sum(bool(result.skipped) for result in results)
-    took = sum(result.took for result in results)
     parts = [f"{len(results) - failed - skipped} passed"]
     if failed:
         parts.append(f"{failed} failed")
