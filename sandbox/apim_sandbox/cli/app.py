@@ -248,6 +248,7 @@ def scenario_run(
     twins: Annotated[
         bool, typer.Option("--twins", help="Run each without its cause as well: then it must be healthy.")
     ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; 0 chooses.", min=0)] = 0,
 ) -> None:
     """Run scenarios and compare what happens with what they expect.
 
@@ -256,7 +257,9 @@ def scenario_run(
     from apim_sandbox.scenario.command import run_scenarios
 
     raise typer.Exit(
-        run_scenarios(which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins)
+        run_scenarios(
+            which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins, jobs=jobs
+        )
     )
 
 
