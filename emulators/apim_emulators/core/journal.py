@@ -5,7 +5,7 @@ a `RemoteJournal`, which posts to the control service; that service gives the or
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -102,7 +102,7 @@ class MemoryJournal:
             return list(self._records)
         return [self._records[index] for index in range(-newer, 0)]
 
-    async def follow(self, sequence: int = 0) -> AsyncIterator[Record]:
+    async def follow(self, sequence: int = 0) -> AsyncGenerator[Record, None]:
         """The kept records after `sequence`, then new ones as they come, for ever."""
         while True:
             for record in self.since(sequence):

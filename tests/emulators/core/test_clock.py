@@ -1,0 +1,107 @@
+"""Time: one master, a view per actor, forwards only."""
+
+import anyio
+import pytest
+import trio
+import trio.testing
+
+from apim_emulators.core.clock import VIRTUAL_EPOCH, ClockError, MasterClock, VirtualTime, rfc3339
+
+
+def virtual(function: object) -> object:
+    return trio.run(function, clock=trio.testing.MockClock(autojump_threshold=0))  # type: ignore[arg-type]
+
+
+def test_advancing_wakes_whoever_sleeps_past_the_new_time() -> None:
+    """A sleeper whose moment has come goes on at once; another sleeps for what is left."""
+
+    async def main() -> list[tuple[str, float]]:
+        clock = MasterClock(VirtualTime())
+        woken: list[tuple[str, float]] = []
+
+        async def sleeper(name: str, seconds: float) -> None:
+            await clock.sleep(seconds)
+            woken.append((name, trio.current_time() - start))
+
+        start = trio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sleeper, "short", 100)
+            tasks.start_soon(sleeper, "long", 1000)
+            await trio.sleep(10)
+            clock.advance(500)
+        return woken
+
+    assert virtual(main) == [("short", 10.0), ("long", 500.0)]
+
+
+def test_a_skewed_actor_believes_another_time() -> None:
+    """Skew moves one actor's clock; the sandbox's own stays."""
+
+    async def main() -> tuple[float, float]:
+        clock = MasterClock(VirtualTime())
+        clock.set_skew("entra", -90)
+        return clock.for_actor("entra").now(), clock.for_actor("gateway").now()
+
+    assert virtual(main) == (VIRTUAL_EPOCH - 90, VIRTUAL_EPOCH)
+
+
+def test_an_actor_sleeps_by_its_own_time() -> None:
+    """Setting an actor's clock forwards ends its sleep earlier."""
+
+    async def main() -> float:
+        clock = MasterClock(VirtualTime())
+        start = trio.current_time()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clock.for_actor("gateway").sleep_until, VIRTUAL_EPOCH + 100)
+            await trio.sleep(1)
+            clock.set_skew("gateway", 60)
+        return trio.current_time() - start
+
+    assert virtual(main) == 40.0
+
+
+def test_going_back_is_refused_with_a_reason() -> None:
+    """Tokens already carry later times."""
+
+    async def main() -> None:
+        with pytest.raises(ClockError, match="can't go back by 5 s"):
+            MasterClock(VirtualTime()).advance(-5)
+
+    virtual(main)
+
+
+def test_another_process_follows_the_master() -> None:
+    """Offset and skews are taken over; listeners hear of it until they leave."""
+
+    async def main() -> tuple[float, dict[str, float], int]:
+        clock = MasterClock(VirtualTime())
+        heard: list[None] = []
+
+        def listener() -> None:
+            heard.append(None)
+
+        clock.on_move(listener)
+        clock.follow(60, {"entra": 5, "arm": 0})
+        clock.off_move(listener)
+        clock.advance(1)
+        return clock.offset, clock.skews, len(heard)
+
+    assert virtual(main) == (61, {"entra": 5}, 1)
+
+
+def test_tick_measures_and_is_not_moved() -> None:
+    """Durations do not change when somebody advances the clock."""
+
+    async def main() -> float:
+        clock = MasterClock(VirtualTime())
+        start = clock.tick()
+        clock.advance(3600)
+        await trio.sleep(2)
+        return clock.for_actor("entra").tick() - start
+
+    assert virtual(main) == 2.0
+
+
+def test_moments_are_written_as_rfc_3339() -> None:
+    """Whole seconds, UTC."""
+    assert rfc3339(VIRTUAL_EPOCH) == "2026-01-01T00:00:00Z"
