@@ -6,6 +6,7 @@ demands a bearer token.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Annotated, Any
@@ -165,8 +166,10 @@ def _journal_routes(app: FastAPI, control: Control) -> None:
         """Server-sent events: the kept records after `since`, then new ones as they come."""
 
         async def events() -> AsyncIterator[bytes]:
-            async for record in control.journal.follow(last_event_id if last_event_id is not None else since):
-                yield b"id: %d\ndata: %s\n\n" % (record.sequence, encode(record))
+            start = since if last_event_id is None else last_event_id
+            async with aclosing(control.journal.follow(start)) as records:
+                async for record in records:
+                    yield b"id: %d\ndata: %s\n\n" % (record.sequence, encode(record))
 
         return _sse(events())
 
