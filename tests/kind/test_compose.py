@@ -1,0 +1,99 @@
+"""`docker compose up --wait`: the same image, one service an emulator, a Ready gateway at the end."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from tests.kind.conftest import missing
+
+from apim_sandbox.cluster.kind import image
+from apim_sandbox.edge import listen
+
+pytestmark = pytest.mark.kind
+ROOT = Path(__file__).parents[2]
+
+
+class Compose:
+    """A compose project of its own, on free ports."""
+
+    def __init__(self, name: str, wanted: str) -> None:
+        sockets = [listen(0, "--port") for _ in range(3)]
+        self.gateway, control, proxy = (one.getsockname()[1] for one in sockets)
+        for one in sockets:
+            one.close()
+        self._command = ["docker", "compose", "--project-name", name, "--file", str(ROOT / "compose.yaml")]
+        self._environment = {
+            **os.environ,
+            "APIM_SANDBOX_IMAGE": wanted,
+            "GATEWAY_PORT": str(self.gateway),
+            "CONTROL_PORT": str(control),
+            "PROXY_PORT": str(proxy),
+        }
+
+    def __call__(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._command, *arguments],
+            env=self._environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def compose() -> Iterator[Compose]:
+    if reason := missing():
+        pytest.skip(reason)
+    wanted, _ = anyio.run(image.ensure, None, backend="asyncio")
+    made = Compose("apim-sandbox-test", wanted)
+    try:
+        made("up", "--wait", "--wait-timeout", "240")
+        yield made
+    finally:
+        made("down", "--volumes", "--timeout", "2")
+
+
+def test_the_gateway_serves(compose: Compose) -> None:
+    """`up --wait` ends with a gateway that signed in by federation and serves the world's API."""
+    answer = httpx.get(f"http://127.0.0.1:{compose.gateway}/echo/hello", trust_env=False)
+    assert (answer.status_code, answer.json()["path"]) == (200, "/api/hello")
+    kinds = [
+        json.loads(line)
+        for line in compose("exec", "control", "apim-sandbox", "journal", "--json").splitlines()
+    ]
+    grants = [
+        one["event"]["grant"]
+        for one in kinds
+        if one["kind"] == "entra.token" and one["event"]["status"] == 200
+    ]
+    assert "federated-assertion" in grants
+
+
+def test_a_restart_of_entra_loses_nothing(compose: Compose) -> None:
+    """Entra comes back from its volume with every object under the same id."""
+
+    def seen() -> set[tuple[str, str]]:
+        lines = compose("exec", "control", "apim-sandbox", "journal", "--json").splitlines()
+        records = [json.loads(line) for line in lines]
+        starts = [one for one in records if one["kind"] == "resource.changed" and one["actor"] == "entra"]
+        return {(one["event"]["type"], one["event"]["id"]) for one in starts}
+
+    before = seen()
+    assert before
+    compose("restart", "--timeout", "2", "entra")
+    compose("up", "--wait", "--wait-timeout", "120")
+    assert seen() == before
+    assert httpx.get(f"http://127.0.0.1:{compose.gateway}/echo/hello", trust_env=False).status_code == 200
+
+
+def test_only_loopback_ports_are_published(compose: Compose) -> None:
+    """Nothing listens on an address that somebody else could reach."""
+    listed = [json.loads(line) for line in compose("ps", "--format", "json").splitlines()]
+    published = {
+        port["URL"] for one in listed for port in one.get("Publishers") or [] if port.get("PublishedPort")
+    }
+    assert published == {"127.0.0.1"}
