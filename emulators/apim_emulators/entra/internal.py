@@ -123,7 +123,8 @@ class Internal:
         if body.certificate:
             directory.put_certificates(object_id, ())
             directory.add_certificate(object_id, body.certificate, key_id=self._context.ids.uuid())
-        self._changed("created" if existing is None else "updated", existing, principal)
+        if principal != existing:
+            self._changed("created" if existing is None else "updated", existing, principal)
         return _answer(_identity_view(principal), 201 if existing is None else 200)
 
     def _identity_of(

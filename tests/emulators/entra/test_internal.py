@@ -22,6 +22,7 @@ VIEW = {
     "id": IDENTITY, "tenantId": TENANT, "clientId": CLIENT, "name": "contoso", "resourceId": RESOURCE,
     "type": "SystemAssigned",
 }  # fmt: skip
+RENAMED = {**VIEW, "name": "renamed"}
 
 
 async def call(
@@ -40,7 +41,10 @@ async def test_a_provider_makes_an_identity_that_can_sign_in(entra: Entra) -> No
     """Made, changed, used for a token of a day that names its resource, and deleted."""
     made = await call(entra, "PUT", PATH, identity(entra))
     assert (made.status_code, made.json()) == (201, VIEW)
-    assert (await call(entra, "PUT", PATH, identity(entra))).status_code == 200
+    renamed = await call(entra, "PUT", PATH, identity(entra, name="renamed"))
+    assert (renamed.status_code, renamed.json()) == (200, RENAMED)
+    for _ in range(2):  # the second tells nothing new, so the journal doesn't either
+        assert (await call(entra, "PUT", PATH, identity(entra))).status_code == 200
     assert (await call(entra, "GET", PATH)).json() == VIEW
     ask = Ask(entra, "certificate")
     pem = self_signed(client_key(entra).private, "identity")
@@ -60,7 +64,12 @@ async def test_a_provider_makes_an_identity_that_can_sign_in(entra: Entra) -> No
     assert (await ask.send()).json()["error_codes"] == [700016]
     assert entra.events("resource.changed") == [
         ResourceChanged("servicePrincipal", IDENTITY, "contoso", "created", "resource provider", {}, VIEW),
-        ResourceChanged("servicePrincipal", IDENTITY, "contoso", "updated", "resource provider", VIEW, VIEW),
+        ResourceChanged(
+            "servicePrincipal", IDENTITY, "renamed", "updated", "resource provider", VIEW, RENAMED
+        ),
+        ResourceChanged(
+            "servicePrincipal", IDENTITY, "contoso", "updated", "resource provider", RENAMED, VIEW
+        ),
         ResourceChanged("servicePrincipal", IDENTITY, "contoso", "deleted", "resource provider", VIEW, {}),
     ]
 
