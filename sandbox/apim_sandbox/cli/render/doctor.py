@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from apim_sandbox.cli.render.explanation import command_lines
-from apim_sandbox.cli.render.line import WIDTH, Line, Style, fold, line, paragraph
+from apim_sandbox.cli.render.line import WIDTH, Line, Span, Style, fold, line, paragraph
 from apim_sandbox.cli.render.tables import table
 from apim_sandbox.insight.doctor import Finding, Rule
 from apim_sandbox.insight.doctor.examples import EXAMPLES
@@ -34,10 +34,10 @@ def finding_lines(
         return [*lines, line((f"Nothing found {where}", "ok"))]
     count = f"{_many(errors, 'error')}, {_many(warnings, 'warning')} {where}"
     next_command = f"apim-sandbox doctor --rule {findings[0].rule}"
-    head, tail = (count, "strong"), ("Explain a rule:  ", (next_command, "command"))
-    if len(count) + len(next_command) + 20 > WIDTH:
-        return [*lines, line(head), line(*tail)]
-    return [*lines, line(head, "   ", *tail)]
+    explain, command = "Explain a rule:  ", Span(next_command, "command")
+    if len(count) + 3 + len(explain) + len(next_command) > WIDTH:
+        return [*lines, line((count, "strong")), line(explain, command)]
+    return [*lines, line((count, "strong"), "   ", explain, command)]
 
 
 def _finding(one: Finding) -> list[Line]:
