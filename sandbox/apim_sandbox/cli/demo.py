@@ -305,8 +305,8 @@ def _ready(record: Record) -> bool:
 def _wait_for_key() -> None:
     from typer import echo, getchar
 
-    echo("  [any key]", nl=False)
+    echo("  [any key; q ends]", nl=False)
     key = getchar()
-    echo("\r" + " " * 12 + "\r", nl=False)
+    echo("\r" + " " * 20 + "\r", nl=False)
     if key in ("q", "\x03"):
         raise KeyboardInterrupt
