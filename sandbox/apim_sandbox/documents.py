@@ -116,13 +116,17 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def read(path: Path) -> list[Document]:
     """The documents of a file. Raises `DocumentError`, also when the file can't be read."""
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """A file's text. Raises `DocumentError` when it can't be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DocumentError(Place(str(path)), f"is not UTF-8 at byte {error.start}") from None
     except OSError as error:
         raise DocumentError(Place(str(path)), f"can't be read: {error.strerror}") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, file: str = "<text>") -> list[Document]:

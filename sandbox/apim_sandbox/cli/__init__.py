@@ -6,11 +6,11 @@ import sys
 def main() -> None:
     """Entry point of `apim-sandbox`."""
     from apim_sandbox.cli.app import app
-    from apim_sandbox.cli.problems import report
+    from apim_sandbox.cli.problems import INTERRUPTED, report
 
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         sys.exit(report(error))

@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from apim_sandbox import __version__
+from apim_sandbox.cli import groups
+from apim_sandbox.cli.options import AsOption, FilesOption, JsonOption, StateDirOption
+from apim_sandbox.cli.problems import epilog
 
 app = typer.Typer(
     name="apim-sandbox",
@@ -13,20 +16,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    epilog=epilog(),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-clock = typer.Typer(help="The sandbox's clock.", no_args_is_help=True)
-app.add_typer(clock, name="clock")
+app.add_typer(groups.clock, name="clock")
+app.add_typer(groups.token, name="token")
+app.add_typer(groups.world, name="world")
+app.add_typer(groups.ca, name="ca")
 kind = typer.Typer(help="The same flow on a real cluster, made with kind.", no_args_is_help=True)
 app.add_typer(kind, name="kind")
 scenario = typer.Typer(help="Failures by cause, in virtual time.", no_args_is_help=True)
 app.add_typer(scenario, name="scenario")
-
-StateDirOption = Annotated[
-    Path | None,
-    typer.Option("--state-dir", help="Where the sandbox keeps its state.", envvar="APIM_SANDBOX_STATE_DIR"),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def _version(wanted: bool) -> None:
@@ -112,7 +112,7 @@ def status(as_json: JsonOption = False, state_dir: StateDirOption = None) -> Non
 
 @app.command()
 def apply(
-    files: Annotated[list[Path], typer.Option("--filename", "-f", help="A manifest, - for standard input.")],
+    files: FilesOption,
     state_dir: StateDirOption = None,
 ) -> None:
     """Apply manifests to the embedded cluster and watch the walk.
@@ -125,18 +125,60 @@ def apply(
 
 
 @app.command()
-def get(
-    what: Annotated[str, typer.Argument(help="pods or gateways.", metavar="pods|gateways")],
+def delete(
+    files: FilesOption,
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
-    """List pods or gateways.
+    """Delete what manifests name; pods end with their Deployment.
 
-    Example: apim-sandbox get pods
+    Example: apim-sandbox delete -f examples/article/gateway.yaml
     """
-    from apim_sandbox.cli.inspect import show_list
+    from apim_sandbox.cli.manifests import delete_files
 
-    raise typer.Exit(show_list(what, state_dir, as_json=as_json))
+    raise typer.Exit(delete_files(files, state_dir, as_json=as_json))
+
+
+@app.command()
+def get(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="pods, events, serviceaccounts or gateways of the cluster; "
+            "apis, credentials or assignments of the cloud.",
+            metavar="WHAT",
+        ),
+    ],
+    output: Annotated[str, typer.Option("--output", "-o", help="wide, json or yaml.", metavar="FORMAT")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with what changes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    """List what is in the cluster or in the cloud.
+
+    Example: apim-sandbox get pods -o wide
+    """
+    from apim_sandbox.cli.listing import show_list
+
+    raise typer.Exit(show_list(what, state_dir, output="json" if as_json else output, watching=watch))
+
+
+@app.command()
+def describe(
+    kind_: Annotated[str, typer.Argument(help="pod.", metavar="pod")],
+    pod: Annotated[
+        str, typer.Argument(help="A pod's name, or its beginning; NAMESPACE/NAME if two share it.")
+    ],
+    as_json: JsonOption = False,
+    state_dir: StateDirOption = None,
+) -> None:
+    """Say what a pod is, which identity it carries and what happened to it.
+
+    Example: apim-sandbox describe pod apim-gateway
+    """
+    from apim_sandbox.cli.describe import describe as describe_object
+
+    raise typer.Exit(describe_object(kind_, pod, state_dir, as_json=as_json))
 
 
 @app.command()
@@ -159,12 +201,7 @@ def logs(
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(
     command: Annotated[list[str], typer.Argument(help="The program and its arguments, after --.")],
-    service_account: Annotated[
-        str | None,
-        typer.Option(
-            "--as", help="Service account; the default world's without it.", metavar="NAMESPACE/NAME"
-        ),
-    ] = None,
+    service_account: AsOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
     """Run any program as if it were in a pod of a service account.
@@ -174,6 +211,81 @@ def run(
     from apim_sandbox.cli.run import run_program
 
     raise typer.Exit(run_program(command, service_account, state_dir))
+
+
+@app.command()
+def env(
+    account: AsOption = None,
+    shell: Annotated[
+        str | None,
+        typer.Option(help="bash, fish, powershell or dotenv; your own without it.", metavar="SHELL"),
+    ] = None,
+    client: Annotated[
+        str | None,
+        typer.Option("--for", help="Only what az, node, go, dotnet, java or python reads.", metavar="CLIENT"),
+    ] = None,
+    state_dir: StateDirOption = None,
+) -> None:
+    """Print the variables that make a shell a pod of a service account, until the sandbox ends.
+
+    Example: eval "$(apim-sandbox env)"
+    """
+    from apim_sandbox.cli.environment import show_environment
+
+    raise typer.Exit(show_environment(account, shell, client, state_dir))
+
+
+@app.command()
+def doctor(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Manifests, directories of them, - for standard input; the rules without any."),
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Only this rule; explain it when no files are given.", metavar="ID")
+    ] = None,
+    helm: Annotated[
+        Path | None,
+        typer.Option(help="What `helm template` printed, - for standard input.", metavar="RENDER"),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Read the objects of this kubectl context.", metavar="CONTEXT")
+    ] = None,
+    world: Annotated[Path | None, typer.Option(help="Compare with a world file.", metavar="FILE")] = None,
+    azure_export: Annotated[
+        Path | None, typer.Option(help="Compare with what az printed, JSON files in a folder.", metavar="DIR")
+    ] = None,
+    as_json: JsonOption = False,
+    as_sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF 2.1.0 for code hosts.")] = False,
+) -> None:
+    """Say what will fail in manifests, before they are applied.
+
+    Example: apim-sandbox doctor k8s/ --azure-export azure/
+    """
+    from apim_sandbox.cli.doctor import run_doctor
+
+    found = run_doctor(
+        files or [], rule, as_json=as_json, as_sarif=as_sarif,
+        helm=helm, cluster=cluster, world=world, azure_export=azure_export,
+    )  # fmt: skip
+    raise typer.Exit(found)
+
+
+@app.command()
+def provenance(
+    prefix: Annotated[str, typer.Argument(help="How the behaviours' ids begin; all without it.")] = "",
+    label: Annotated[
+        str | None, typer.Option(help="documented, observed or assumed.", metavar="LABEL")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how sure we are of each thing that is emulated.
+
+    Example: apim-sandbox provenance --label assumed
+    """
+    from apim_sandbox.cli.fidelity import show_provenance
+
+    raise typer.Exit(show_provenance(prefix, label, as_json=as_json))
 
 
 @app.command()
@@ -215,20 +327,6 @@ def explain(
     raise typer.Exit(show_explanation(None if last else target, state_dir, as_json=as_json))
 
 
-@clock.command("advance")
-def clock_advance(
-    duration: Annotated[str, typer.Argument(help="Such as 90s, 10m, 1h30m or 2d.")],
-    state_dir: StateDirOption = None,
-) -> None:
-    """Move the sandbox's clock forwards.
-
-    Example: apim-sandbox clock advance 10m
-    """
-    from apim_sandbox.cli.inspect import advance_clock
-
-    raise typer.Exit(advance_clock(duration, state_dir))
-
-
 ScenarioArguments = Annotated[
     list[str] | None,
     typer.Argument(
@@ -257,9 +355,7 @@ def scenario_run(
     from apim_sandbox.scenario.command import run_scenarios
 
     raise typer.Exit(
-        run_scenarios(
-            which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins, jobs=jobs
-        )
+        run_scenarios(which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins, jobs=jobs)
     )
 
 

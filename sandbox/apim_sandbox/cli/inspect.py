@@ -1,7 +1,6 @@
-"""The commands that look: `status`, `get`, `logs`, `journal`, `explain`; and the clock."""
+"""The commands that look: `status`, `logs`, `journal`, `explain`."""
 
 import re
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ import msgspec
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.journal import encode
-from apim_sandbox.cli.problems import BAD_INPUT, BROKEN, USAGE
+from apim_sandbox.cli.output import print_json
+from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox, SandboxError
-from apim_sandbox.durations import parse_duration, show_duration
+from apim_sandbox.durations import show_duration
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -25,7 +25,7 @@ def show_status(state_dir: Path | None, *, as_json: bool) -> int:
         status = sandbox.status()
         pods = sandbox.pods()
     if as_json:
-        _json({**status, "pods": pods})
+        print_json({**status, "pods": pods})
         return 0
     instance = sandbox.instance
     ready = sum(pod["ready"] for pod in pods)
@@ -43,26 +43,6 @@ def show_status(state_dir: Path | None, *, as_json: bool) -> int:
             line("Next:  ", ("apim-sandbox get pods" if pods else "apim-sandbox apply -f FILE", "command")),
         ]
     )
-    return 0
-
-
-def show_list(what: str, state_dir: Path | None, *, as_json: bool) -> int:
-    """`get pods` or `get gateways`."""
-    from apim_sandbox.cli.render.tables import gateways_table, pods_table
-
-    tables = {"pods": (Sandbox.pods, pods_table), "gateways": (Sandbox.gateways, gateways_table)}
-    name = what.lower()
-    name = name if name.endswith("s") else f"{name}s"
-    if name not in tables:
-        print(f"error: {what!r} can't be listed; there are {', '.join(tables)}", file=sys.stderr)
-        return USAGE
-    fetch, table = tables[name]
-    with Sandbox.connect(state_dir) as sandbox:
-        rows = fetch(sandbox)
-    if as_json:
-        _json(rows)
-    else:
-        Terminal().print(table(rows))
     return 0
 
 
@@ -115,12 +95,12 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
     from apim_sandbox.insight.explain import explain
 
     if target is not None and (known := explain_code(target)) is not None:
-        _json(msgspec.to_builtins(known)) if as_json else Terminal().print(code_lines(known))
+        print_json(msgspec.to_builtins(known)) if as_json else Terminal().print(code_lines(known))
         return 0
     if target is not None and " " in target:  # a pasted line of a log
         codes = explain_text(target)
         if as_json:
-            _json(msgspec.to_builtins(codes))
+            print_json(msgspec.to_builtins(codes))
         else:
             Terminal().print([one for code in codes for one in (*code_lines(code), line())] or [_unknown()])
         return 0
@@ -129,10 +109,10 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
     explanation = explain(records, target)
     if explanation is None:
         message = f"nothing about {target!r} in the journal is broken" if target else "nothing is broken"
-        _json(None) if as_json else Terminal().print(_nothing(message))
+        print_json(None) if as_json else Terminal().print(_nothing(message))
         return 0
     if as_json:
-        _json(msgspec.to_builtins(explanation))
+        print_json(msgspec.to_builtins(explanation))
     else:
         Terminal().print(explanation_lines(explanation))
     return BROKEN
@@ -151,26 +131,3 @@ def _nothing(message: str) -> list[Line]:
             ("apim-sandbox journal", "command"),
         )
     ]
-
-
-def advance_clock(duration: str, state_dir: Path | None) -> int:
-    """Move the sandbox's clock forwards."""
-    try:
-        seconds = parse_duration(duration)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    with Sandbox.connect(state_dir) as sandbox:
-        sandbox.advance(seconds)
-        now = sandbox.status()["clock"]["now"]
-    Terminal().print(
-        [
-            line(f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(now)}."),
-            line("Emulators, kubelet and reference gateways follow; programs under `run` keep real time."),
-        ]
-    )
-    return 0
-
-
-def _json(value: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())

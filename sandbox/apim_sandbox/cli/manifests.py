@@ -7,31 +7,50 @@ from pathlib import Path
 from typing import Any
 
 from apim_emulators.core.journal import Record
-from apim_sandbox.cli.problems import BROKEN
+from apim_sandbox.cli.output import print_json
+from apim_sandbox.cli.problems import BROKEN, InputError
 from apim_sandbox.cli.render.line import Line, line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.render.walk import WalkPrinter
 from apim_sandbox.client import Sandbox
+from apim_sandbox.documents import read_text
 from apim_sandbox.insight.walk import build
-from apim_sandbox.instance import InstanceError
 
 SETTLED = 20.0  # seconds until a walk that does not end is no longer watched
 
 
 def read_documents(files: list[Path]) -> list[tuple[str, str]]:
-    """`(path, text)` of each file; `-` is standard input, a directory stands for its YAML files."""
+    """`(path, text)` of each file; `-` is standard input, a directory stands for its YAML files.
+
+    Raises `DocumentError` for a file that can't be read, `InputError` where there is none.
+    """
     documents = []
     for file in files:
         if str(file) == "-":
             documents.append(("<stdin>", sys.stdin.read()))
         elif file.is_dir():
             inside = sorted(path for path in file.iterdir() if path.suffix in (".yaml", ".yml"))
-            documents += [(str(path), path.read_text()) for path in inside]
+            documents += [(str(path), read_text(path)) for path in inside]
         else:
-            documents.append((str(file), file.read_text()))
+            documents.append((str(file), read_text(file)))
     if not documents:
-        raise InstanceError("no manifest found", "apim-sandbox apply -f FILE")
+        raise InputError(
+            f"no .yaml or .yml file in {', '.join(map(str, files))}", "apim-sandbox apply -f FILE"
+        )
     return documents
+
+
+def delete_files(files: list[Path], state_dir: Path | None, *, as_json: bool) -> int:
+    """Delete what manifests name and print what there was."""
+    documents = read_documents(files)
+    with Sandbox.connect(state_dir) as sandbox:
+        results = sandbox.delete(documents)
+    if as_json:
+        print_json(results)
+    else:
+        nothing = [line("Nothing that these manifests name is there.")]
+        Terminal().print(_results(results) or nothing)
+    return 0
 
 
 def apply_files(files: list[Path], state_dir: Path | None) -> int:

@@ -1,18 +1,54 @@
 """Problems a user can cause, as messages that end with the next command; anything else is our defect."""
 
 import sys
+from dataclasses import dataclass
 
-BROKEN = 1  # what was asked about is broken: a hop, a check, a scenario
+BROKEN = 1
 USAGE = 2
-NOT_RUNNING = 3  # no sandbox, or it can't start
+NOT_RUNNING = 3
 BAD_INPUT = 4
 DEFECT = 70
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """An exit status and when a command ends with it."""
+
+    number: int
+    meaning: str
+
+
+STATUSES = (
+    ExitStatus(0, "done; what was asked about is well"),
+    ExitStatus(BROKEN, "what was asked about is broken: a walk, a check, a scenario"),
+    ExitStatus(USAGE, "the command line is wrong"),
+    ExitStatus(NOT_RUNNING, "no sandbox runs, or it can't start"),
+    ExitStatus(BAD_INPUT, "a file, a name or a value is wrong, or the sandbox refused"),
+    ExitStatus(DEFECT, "a defect of apim-sandbox"),
+    ExitStatus(INTERRUPTED, "stopped with Ctrl-C"),
+)
+
+
+class InputError(Exception):
+    """A value that a user must mend; `hint` is the next command to type."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def epilog() -> str:
+    """The table of exit statuses, for the end of `--help`; \\b keeps its lines apart."""
+    rows = [f"  {status.number:>3}  {status.meaning}" for status in STATUSES]
+    return "\n".join(["\b", "Exit statuses:", *rows, "  `run` ends with the program's own.", ""])
 
 
 def report(error: Exception) -> int:
-    """Print `error` for a person and return the exit status. Raises what nobody can cause."""
+    """Print `error` for a person and return the exit status."""
     from apim_sandbox.client import SandboxError
     from apim_sandbox.documents import DocumentError
+    from apim_sandbox.durations import DurationError
     from apim_sandbox.edge import PortTakenError
     from apim_sandbox.instance import InstanceError
 
@@ -24,13 +60,30 @@ def report(error: Exception) -> int:
         return _say(str(error), error.hint, NOT_RUNNING)
     if isinstance(error, PortTakenError):
         return _say(str(error), "", NOT_RUNNING)
-    if isinstance(error, DocumentError | SandboxError):
+    if isinstance(error, InputError):
+        return _say(str(error), error.hint, BAD_INPUT)
+    if isinstance(error, DocumentError):
+        for problem in error.problems:
+            _say(str(problem), "", BAD_INPUT)
+        return BAD_INPUT
+    if isinstance(error, SandboxError | DurationError):
         return _say(str(error), "", BAD_INPUT)
     if isinstance(error, BrokenPipeError):
         return 0
     if isinstance(error, OSError) and error.filename is not None:
         return _say(f"{error.filename}: {error.strerror}", "", BAD_INPUT)
-    raise error
+    return _defect(error)
+
+
+def _defect(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    return _say(
+        f"this is a defect of apim-sandbox: {error or type(error).__name__}",
+        "report the lines above, together with: apim-sandbox --version",
+        DEFECT,
+    )
 
 
 def _say(message: str, hint: str, status: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from apim_sandbox.cli.problems import USAGE
 from apim_sandbox.client import Sandbox
 from apim_sandbox.instance import InstanceError
+from apim_sandbox.pointing import foreign
 
 
 def run_program(command: list[str], service_account: str | None, state_dir: Path | None) -> int:
@@ -35,12 +36,7 @@ def run_program(command: list[str], service_account: str | None, state_dir: Path
 
 def pod_environment(inherited: dict[str, str], pod: dict[str, str]) -> dict[str, str]:
     """`inherited` without what would betray another identity or another way out, and the pod's own."""
-    kept = {
-        name: value
-        for name, value in inherited.items()
-        if not name.upper().startswith(("AZURE_", "ARM_", "IDENTITY_", "MSI_"))
-        and name.upper() not in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_DIR")
-    }
+    kept = {name: value for name, value in inherited.items() if not foreign(name)}
     return {**kept, **pod}
 
 

@@ -1,7 +1,6 @@
 """Tables without boxes: a heading, columns as wide as their content, the last one free."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from apim_sandbox.cli.render.line import Line, Style, line
 
@@ -27,56 +26,24 @@ def table(
     return lines
 
 
-def pods_table(pods: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """`get pods`: what the control service's `/pods` tells, one row a pod."""
-    if not pods:
-        return [line("No pods.   Next:  ", ("apim-sandbox apply -f FILE", "command"))]
-    return table(
-        ("namespace", "name", "ready", "phase", "ports", "why"),
-        [
-            (
-                str(pod.get("namespace", "")),
-                str(pod.get("name", "")),
-                "yes" if pod.get("ready") else "no",
-                str(pod.get("phase", "")),
-                ports(pod.get("ports")),
-                str(pod.get("reason") or pod.get("message") or ""),
-            )
-            for pod in pods
-        ],
-        styles=_STYLES,
-    )
-
-
-def gateways_table(gateways: Sequence[Mapping[str, Any]]) -> list[Line]:
-    """`get gateways`: what the control service's `/gateways` tells, one row a gateway."""
-    if not gateways:
-        return [line("No gateways.   Next:  ", ("apim-sandbox status", "command"))]
-    names = list(dict.fromkeys(name for gateway in gateways for name in gateway))
-    return table(
-        names,
-        [[_cell(gateway.get(name)) for name in names] for gateway in gateways],
-        styles=_STYLES,
-    )
-
-
 def ports(value: object) -> str:
     """`http→18080 https→18081`: the container's port by name, and where it is on this machine."""
     if isinstance(value, Mapping):
         return " ".join(f"{name}→{port}" for name, port in value.items())
-    return _cell(value)
+    return shown(value)
 
 
-def _cell(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as a table shows it."""
     match value:
         case None:
             return ""
         case bool():
             return "yes" if value else "no"
         case Mapping():
-            return " ".join(f"{name}={_cell(inner)}" for name, inner in value.items())
+            return " ".join(f"{name}={shown(inner)}" for name, inner in value.items())
         case list() | tuple():
-            return ", ".join(_cell(inner) for inner in value)
+            return ", ".join(shown(inner) for inner in value)
     return str(value)
 
 
@@ -84,4 +51,4 @@ def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "".join(f"{cell:{width + _GAP}}" for cell, width in zip(cells, widths, strict=True))
 
 
-_STYLES: dict[str, Style] = {"yes": "ok", "no": "failed", "Running": "ok", "Failed": "failed", "ready": "ok"}
+STYLES: dict[str, Style] = {"yes": "ok", "no": "failed", "Running": "ok", "Failed": "failed", "ready": "ok"}

@@ -1,0 +1,121 @@
+"""`clock`: look at the sandbox's time, move it forwards, skew one actor's."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from apim_emulators.core.clock import rfc3339
+from apim_emulators.core.vocabulary import ACTORS
+from apim_sandbox.cli.output import print_json
+from apim_sandbox.cli.problems import InputError
+from apim_sandbox.cli.render.line import Line, line
+from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.client import Sandbox
+from apim_sandbox.documents import nearest
+from apim_sandbox.durations import parse_duration, show_duration
+
+_WHO_FOLLOWS = "Emulators, kubelet and reference gateways follow; programs under `run` keep real time."
+
+
+def show_clock(state_dir: Path | None, *, as_json: bool) -> int:
+    """The sandbox's time against the machine's, and whose clock is skewed."""
+    with Sandbox.connect(state_dir) as sandbox:
+        clock = sandbox.clock()
+    if as_json:
+        print_json(clock)
+    else:
+        Terminal().print(clock_lines(clock))
+    return 0
+
+
+def clock_lines(clock: dict[str, Any]) -> list[Line]:
+    """Now, how far ahead, and a line for each skewed actor."""
+    ahead = clock["offset"]
+    lines = [
+        line(
+            (rfc3339(clock["now"]), "strong"),
+            f"   {show_duration(ahead)} ahead of this machine" if ahead >= 1 else "   as on this machine",
+        )
+    ]
+    for actor, seconds in clock["skews"].items():
+        lines.append(line(f"  {actor:<8} {_signed(seconds)}   {rfc3339(clock['now'] + seconds)}"))
+    return [*lines, line("Move it:  ", ("apim-sandbox clock advance 10m", "command"))]
+
+
+def advance_clock(duration: str, state_dir: Path | None) -> int:
+    """Move the sandbox's clock forwards by a duration."""
+    seconds = signed_duration(duration)
+    if seconds < 0:
+        raise _backwards(-seconds)
+    with Sandbox.connect(state_dir) as sandbox:
+        sandbox.advance(seconds)
+        now = sandbox.clock()["now"]
+    moved = f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(now)}."
+    Terminal().print([line(moved), line(_WHO_FOLLOWS)])
+    return 0
+
+
+def set_clock(moment: str, state_dir: Path | None) -> int:
+    """Move the sandbox's clock forwards to a moment."""
+    wanted = parse_moment(moment)
+    with Sandbox.connect(state_dir) as sandbox:
+        difference = wanted - sandbox.clock()["now"]
+        if difference < 0:
+            raise _backwards(-difference)
+        sandbox.advance(difference)
+        now = sandbox.clock()["now"]
+    moved = f"Advanced by {show_duration(difference)}; the sandbox's time is {rfc3339(now)}."
+    Terminal().print([line(moved), line(_WHO_FOLLOWS)])
+    return 0
+
+
+def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
+    """Let one actor's clock run ahead or behind."""
+    if actor not in ACTORS:
+        meant = nearest(actor, ACTORS) or "entra"
+        raise InputError(
+            f"no actor is called {actor!r}; there are {', '.join(ACTORS)}",
+            f"apim-sandbox clock skew {meant} {duration}",
+        )
+    seconds = signed_duration(duration)
+    with Sandbox.connect(state_dir) as sandbox:
+        sandbox.skew(actor, seconds)
+        clock = sandbox.clock()
+    what = f"{_signed(seconds)} against the sandbox's" if seconds else "right again"
+    Terminal().print(
+        [
+            line(f"The clock of {actor} is {what}: {rfc3339(clock['now'] + seconds)}."),
+            line("Undo it:  ", (f"apim-sandbox clock skew {actor} 0s", "command")),
+        ]
+    )
+    return 0
+
+
+def signed_duration(text: str) -> float:
+    """Seconds of `10m`, `+10m` or `-10m`. Raises `DurationError`."""
+    stripped = text.strip()
+    sign = -1.0 if stripped.startswith("-") else 1.0
+    return sign * parse_duration(stripped[1:] if stripped[:1] in ("+", "-") else stripped)
+
+
+def parse_moment(text: str) -> float:
+    """Epoch seconds of an RFC 3339 moment; without an offset it is UTC. Raises `InputError`."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no moment; write it as 2026-11-24T09:00:00Z", "apim-sandbox clock show"
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _signed(seconds: float) -> str:
+    return f"{'-' if seconds < 0 else '+'}{show_duration(abs(seconds))}"
+
+
+def _backwards(seconds: float) -> InputError:
+    shown = show_duration(seconds)
+    return InputError(
+        f"the clock can't go back by {shown}: tokens and events already carry later times",
+        f"apim-sandbox clock skew entra -{shown}",
+    )
