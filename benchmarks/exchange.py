@@ -143,7 +143,8 @@ def token_request(tenant: str, client_id: str, assertion: str) -> bytes:
     )
     head = (
         f"POST /{tenant}/oauth2/v2.0/token HTTP/1.1\r\nHost: {names.LOGIN_HOST}\r\n"
-        f"Accept: application/json\r\nUser-Agent: apim-sandbox-bench\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Accept: application/json\r\nUser-Agent: apim-sandbox-bench\r\n"
+        f"Content-Type: application/x-www-form-urlencoded\r\n"
         f"Content-Length: {len(form)}\r\n\r\n"
     )
     return (head + form).encode()

@@ -61,8 +61,11 @@ class Access:
     async def _ask(self, service: Service, gateway: Gateway, principal: str) -> Verdict:
         try:
             rbac = await self._reads.rbac(service, principal)
-            validator = Half("passed", rbac.decision)
             decision = decide(rbac, gateway, principal)
+            if not decision.allowed and not rbac.fresh:  # nobody is refused on what may have changed
+                rbac = await self._reads.rbac(service, principal, fresh=True)
+                decision = decide(rbac, gateway, principal)
+            validator = Half("passed", rbac.decision)
             if not decision.allowed and decision.denied_by is None:
                 others = await self._reads.everybodys(service)
                 decision = decide(rbac, gateway, principal, others)

@@ -1,6 +1,7 @@
 """What the configuration API asks ARM, with the service's own identity, and how it reads the answers."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from apim_emulators.core.rbac import (
 
 API_VERSION = "2022-04-01"
 _AUTHORIZATION = "/providers/Microsoft.Authorization/"
+_MAX_KEPT = 10_000
 
 
 class ArmReadError(Exception):
@@ -36,12 +38,23 @@ class ArmReadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rbac:
-    """RBAC as it concerns one principal. `decision` is ARM's word on the service's right to read it."""
+    """RBAC as it concerns one principal. `decision` is ARM's word on the service's right to read it.
+
+    `fresh` where nothing of it was kept from an earlier read.
+    """
 
     assignments: tuple[RoleAssignment, ...]
     definitions: dict[str, RoleDefinition]
     denials: tuple[DenyAssignment, ...]
     decision: Decision | None
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    until: float
+    definitions: dict[str, RoleDefinition]
+    denials: tuple[DenyAssignment, ...]
 
 
 class ArmReads:
@@ -51,22 +64,32 @@ class ArmReads:
         self._context = context
         self._identities = identities
         self._settings = settings
+        self._kept: dict[tuple[str, str], _Kept] = {}
 
-    async def rbac(self, service: Service, principal: str) -> Rbac:
+    async def rbac(self, service: Service, principal: str, *, fresh: bool = False) -> Rbac:
         """What reaches `principal` at, above and below the service; ARM follows its groups.
 
+        Assignments are read every time; definitions and denials may be kept ones unless `fresh`.
         Raises `ArmReadError`, and `IdentityError` where the service can't even sign in.
         """
         assigned_to = f"assignedTo('{principal}')"
         assignments, decision = await self._list(service, "roleAssignments", assigned_to)
-        definitions, _ = await self._list(service, "roleDefinitions", "")
-        denials, _ = await self._list(service, "denyAssignments", assigned_to)
-        return Rbac(
-            tuple(_assignment(value) for value in assignments),
-            {role_guid(value["id"]): _definition(value) for value in definitions},
-            tuple(_denial(value, principal) for value in denials),
-            decision,
-        )
+        now, key = self._context.clock.now(), (service.id.lower(), principal)
+        kept = self._kept.get(key)
+        usable = kept is not None and now < kept.until and not fresh
+        if kept is None or not usable:
+            definitions, _ = await self._list(service, "roleDefinitions", "")
+            denials, _ = await self._list(service, "denyAssignments", assigned_to)
+            kept = _Kept(
+                now + self._settings.definitions_cache_seconds,
+                {role_guid(value["id"]): _definition(value) for value in definitions},
+                tuple(_denial(value, principal) for value in denials),
+            )
+            if len(self._kept) >= _MAX_KEPT:
+                self._kept.clear()
+            self._kept[key] = kept
+        held = tuple(_assignment(value) for value in assignments)
+        return Rbac(held, kept.definitions, kept.denials, decision, fresh=not usable)
 
     async def everybodys(self, service: Service) -> tuple[RoleAssignment, ...]:
         """All assignments at or above the service: to name the one that was probably meant."""
@@ -95,11 +118,9 @@ class ArmReads:
 
     async def _get(self, service: Service, what: str, filter_: str) -> httpx.Response:
         token = await self._identities.token(service)
-        params = {"api-version": API_VERSION} | ({"$filter": filter_} if filter_ else {})
         try:
             return await self._context.http.get(
-                f"https://{self._settings.arm_host}{service.id}{_AUTHORIZATION}{what}",
-                params=params,
+                _url(self._settings.arm_host, service.id, what, filter_),
                 headers={
                     "authorization": f"Bearer {token}",
                     "x-sandbox-provider-secret": self._settings.provider_secret,
@@ -107,6 +128,13 @@ class ArmReads:
             )
         except httpx.HTTPError as error:
             raise ArmReadError("arm-unreachable", repr(error)) from None
+
+
+@lru_cache(maxsize=1024)
+def _url(host: str, service_id: str, what: str, filter_: str) -> httpx.URL:
+    """Parsed once: httpx takes longer over a URL than ARM over the answer."""
+    params = {"api-version": API_VERSION} | ({"$filter": filter_} if filter_ else {})
+    return httpx.URL(f"https://{host}{service_id}{_AUTHORIZATION}{what}", params=params)
 
 
 def _message(answer: httpx.Response) -> str:

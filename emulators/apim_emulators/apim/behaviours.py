@@ -54,6 +54,14 @@ VALIDATOR = Behaviour(
     "the role is documented as needed; the symptom of its absence is not public",
     f"{_ACCESS}::test_a_service_that_may_not_read_rbac_refuses_everybody",
 )
+DEFINITIONS = Behaviour(
+    "apim-definitions",
+    "assumed",
+    "role definitions and deny assignments are kept for a minute, role assignments are read every time; "
+    "nobody is refused on what was kept",
+    "ours: what the service keeps is not public",
+    f"{_ACCESS}::test_role_definitions_are_kept_for_a_minute",
+)
 UNAUTHORIZED = Behaviour(
     "apim-unauthorized",
     "assumed",

@@ -17,8 +17,10 @@ class ApimSettings:
 
     `provider_secret` opens the internal routes between ARM, Entra and resource providers.
     `audiences` are what a gateway's token may be for. `rbac_cache_seconds`: how long a verdict is
-    kept before ARM is asked again. `compaction_length`: the newest changes that a gateway's feed
-    keeps; whoever is further behind gets 410. `gone_after`: when a silent instance counts as gone.
+    kept before ARM is asked again. `definitions_cache_seconds`: the same for role definitions and deny
+    assignments alone, on which it never refuses anybody. `compaction_length`: the newest changes that
+    a gateway's feed keeps; whoever is further behind gets 410. `gone_after`:
+    when a silent instance counts as gone.
     `renew_before`: how long before its end the service's own token is replaced.
     `requests_per_minute`: what a gateway may ask in 60 s before it gets 429, 0 for any number.
     `near_expiry`: how long before its end a gateway token counts as near expiry.
@@ -28,6 +30,7 @@ class ApimSettings:
     provider_secret: str
     audiences: tuple[str, ...] = (CONFIGURATION_AUDIENCE, f"{CONFIGURATION_AUDIENCE}/")
     rbac_cache_seconds: float = 0.0
+    definitions_cache_seconds: float = 60.0
     compaction_length: int = 1000
     gone_after: float = 180.0
     token_leeway: float = 300.0

@@ -139,7 +139,7 @@ class _Exchange:
             "http_version": "1.1",
             "method": self._request.method,
             "scheme": url.scheme,
-            "path": httpx.URL(url, query=None).path,
+            "path": url.path,
             "raw_path": path,
             "query_string": query,
             "root_path": "",

@@ -280,3 +280,23 @@ async def test_a_verdict_is_kept_as_long_as_the_setting_says() -> None:
         assert (await verdict(cloud)).status == 200
         cloud.clock.moment += 1
         assert (await verdict(cloud)).status == 403
+
+
+async def test_role_definitions_are_kept_for_a_minute(cloud: Cloud) -> None:
+    """A data action taken out of the role acts a minute later; assignments are read every time."""
+    assert (await verdict(cloud)).status == 200
+    without = replace(cloud.arm.definitions_by_guid()[READER_ROLE.rpartition("/")[2]], permissions=())
+    cloud.arm.put_role_definition(without)
+    cloud.clock.moment += 59
+    assert (await verdict(cloud)).status == 200
+    cloud.clock.moment += 1
+    assert (await verdict(cloud)).status == 403
+
+
+async def test_nobody_is_refused_on_kept_definitions(cloud: Cloud) -> None:
+    """A role that is mended works at the next poll."""
+    role = cloud.arm.definitions_by_guid()[READER_ROLE.rpartition("/")[2]]
+    cloud.arm.put_role_definition(replace(role, permissions=()))
+    assert (await verdict(cloud)).status == 403
+    cloud.arm.put_role_definition(role)
+    assert (await verdict(cloud)).status == 200
