@@ -30,9 +30,9 @@ def edit_world(world: Any, edits: Iterable[WorldEdit]) -> Any:
             continue
         parent = _find(changed, path[:-1], path)
         if edit.remove is not None:
-            _remove(parent, path[-1])
+            _remove(parent, path)
         else:
-            _set(parent, path[-1], deepcopy(edit.to))
+            _set(parent, path, deepcopy(edit.to))
     return changed
 
 
@@ -140,11 +140,11 @@ def _descend(value: Any, path: list[str], shown: str) -> Any:
     return value
 
 
-def _index(items: list[Any], selector: str, shown: str = "") -> int:
+def _index(items: list[Any], selector: str, shown: str) -> int:
     found = [index for index, item in enumerate(items) if _selected(item, selector)]
     if len(found) != 1:
         names = ", ".join(dict.fromkeys(_name(item) for item in items))
-        raise EditError(f'{shown or selector}: "{selector}" fits {len(found)} items', f"there are {names}")
+        raise EditError(f'{shown}: "{selector}" fits {len(found)} items', f"there are {names}")
     return found[0]
 
 
@@ -178,17 +178,18 @@ def _list_at(world: Any, path: list[str]) -> list[Any]:
     return found
 
 
-def _remove(parent: Any, part: str) -> None:
+def _remove(parent: Any, path: list[str]) -> None:
+    part = path[-1]
     if isinstance(parent, list):
-        del parent[_index(parent, part)]
+        del parent[_index(parent, part, "/".join(path))]
     elif part in parent:
         del parent[part]
     else:
         raise EditError(f'there is no "{part}" to remove', "there are " + ", ".join(parent))
 
 
-def _set(parent: Any, part: str, value: Any) -> None:
+def _set(parent: Any, path: list[str], value: Any) -> None:
     if isinstance(parent, list):
-        parent[_index(parent, part)] = value
+        parent[_index(parent, path[-1], "/".join(path))] = value
     else:
-        parent[part] = value
+        parent[path[-1]] = value
