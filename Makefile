@@ -1,12 +1,16 @@
 # make demo: sets up everything it needs in .venv, then shows the flow and breaks it twice.
+# make kind: the same on a real cluster; needs Docker, kind and kubectl.
 # make test: sets up the same way, runs all checks and tests.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lock docs bench clean
+.PHONY: demo kind test check lock docs bench clean
 
 demo: .venv/.runtime
 	@$(BIN)/apim-sandbox demo $(ARGS)
+
+kind: .venv/.runtime
+	@$(BIN)/apim-sandbox kind up $(ARGS)
 
 test: .venv/.dev
 	@scripts/test

@@ -102,7 +102,10 @@ class Up:
         """Everything secret, made before any container could want it."""
         layout = self.options.layout
         layout.create()
-        self.authority = prepare(layout.sandbox, self.world)
+        try:
+            self.authority = prepare(layout.sandbox, self.world)
+        except InstanceError as error:
+            raise InstanceError(str(error), f"apim-sandbox kind down --name {layout.name}") from None
         if not layout.signing_key.exists():
             key = signing_key(FreshKeys().rsa("oidc"))
             write_private(layout.public_key, public_pem(key.public))

@@ -39,7 +39,7 @@ async def run(arguments: list[str]) -> None:
     )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.load_cert_chain("/certs/tls.crt", "/certs/tls.key")
+    tls.load_cert_chain(f"{settings.cert_dir}/tls.crt", f"{settings.cert_dir}/tls.key")
     trusted = ssl.create_default_context(cafile=str(_MOUNTED / "ca.crt"))
     async with httpx.AsyncClient(verify=trusted, trust_env=False, timeout=10) as http:
         context = Context(clock, RandomIds(), ActorJournal(NoSink(), "webhook", clock), http)
