@@ -67,9 +67,9 @@ class Up:
             await self._step("image", self._image)
             await self._step("state", self._state)
             ports = await self._step("emulators", self._emulators)
+            await self._step("control service", lambda: self._answering(ports))
             await self._step("cluster", self._cluster)
             await self._step("images on the node", self._load)
-            await self._step("control service", lambda: self._answering(ports))
             await self._step("webhook", self._webhook)
         except BaseException:
             if fresh and not self.options.keep:
@@ -157,7 +157,12 @@ class Up:
         async def up() -> bool:
             return await anyio.to_thread.run_sync(answers, url)
 
-        await self._until("the control service answers", CONTROL_TIMEOUT, up)
+        try:
+            await self._until("the control service answers", CONTROL_TIMEOUT, up)
+        except InstanceError as error:
+            name = self.options.layout.container("control")
+            words = await tools.run("sh", "-c", f"docker logs --tail 1 {name} 2>&1")
+            raise InstanceError(f"{error}; it says: {words.strip()[:300]}", error.hint) from None
         return url
 
     async def _webhook(self) -> str:
