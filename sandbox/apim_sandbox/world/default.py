@@ -1,4 +1,4 @@
-"""The built-in world: the article's own example, filled in."""
+"""The built-in world, the article's own example filled in; beside it, one for each other way to sign in."""
 
 from functools import cache
 from importlib.resources import files
@@ -7,11 +7,21 @@ from apim_sandbox.world.load import loads
 from apim_sandbox.world.model import World
 
 FILE = "default.yaml"
+SIGN_IN = {
+    "workload-identity": FILE,
+    "entra-app": "entra-app.yaml",
+    "gateway-token": "gateway-token.yaml",
+}
 
 
 def default_text() -> str:
     """The default world's file, as a user would write it."""
-    return (files("apim_sandbox.world") / FILE).read_text(encoding="utf-8")
+    return sign_in_text("workload-identity")
+
+
+def sign_in_text(mode: str) -> str:
+    """The file of the world for one way to sign in: a key of `SIGN_IN`."""
+    return (files("apim_sandbox.world") / SIGN_IN[mode]).read_text(encoding="utf-8")
 
 
 @cache

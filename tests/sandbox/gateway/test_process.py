@@ -149,7 +149,7 @@ def test_a_gateway_starts_serves_on_both_ports_and_stops_gracefully(certificate:
 
 
 def test_a_private_certificate_authority_that_the_pod_lacks_is_seen_in_the_log(certificate: Path) -> None:
-    """apim.md row 36: the reason stands in the exception, and the gateway stays up and unready."""
+    """Row 36 of the reports: the reason stands in the exception, and the gateway stays up and unready."""
     with served(ConfigurationApi(MasterClock()).app, certificate) as port:
         env = {"config.service.auth": TOKEN, "config.service.endpoint": f"localhost:{port}"}
         with running(**env) as gateway:
@@ -249,3 +249,72 @@ def test_a_pod_knows_its_name_from_the_sandbox_or_from_kubernetes() -> None:
     pod = pod_identity(kubernetes)
     assert (pod.namespace, pod.name, pod.ip) == ("ns", "pod", "10.0.0.7")
     assert pod_identity({**kubernetes, "APIM_SANDBOX_POD": "a/b"}).name == "b"
+
+
+def call_until_refused(url: str) -> None:
+    while True:
+        httpx.get(url, trust_env=False)
+
+
+def test_a_request_in_flight_survives_sigterm(certificate: Path) -> None:
+    """The gateway stops listening, lets the back end finish, answers whole, and ends with status 0."""
+    arrived, finish = threading.Event(), threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"first "
+        arrived.set()
+        assert finish.wait(20)
+        yield b"second"
+
+    async def backend(request: Request) -> Response:
+        return StreamingResponse(parts())
+
+    api = ConfigurationApi(MasterClock())
+    with (
+        served(Starlette(routes=[Route("/api/{rest:path}", backend)])) as back,
+        served(api.app, certificate) as port,
+    ):
+        api.entities["apis/echo-api"]["serviceUrl"] = f"http://127.0.0.1:{back}/api"
+        env = {
+            "config.service.auth": TOKEN,
+            "config.service.endpoint": f"localhost:{port}",
+            "SSL_CERT_FILE": str(certificate),
+        }
+        with running(**env) as gateway:
+            gateway.read_until("[TenantStarted]")
+            with (
+                httpx.Client(trust_env=False, timeout=20) as client,
+                client.stream("GET", f"http://127.0.0.1:{gateway.http}/echo/slow") as answer,
+            ):
+                body = answer.iter_raw()
+                received = next(body)
+                assert arrived.wait(10)
+                gateway.process.send_signal(SIGTERM)
+                with pytest.raises(httpx.ConnectError):
+                    call_until_refused(f"http://127.0.0.1:{gateway.http}/status-0123456789abcdef")
+                finish.set()
+                received += b"".join(body)
+            assert (received, gateway.process.wait(10)) == (b"first second", 0)
+
+
+def test_the_host_names_certificate_is_shown_as_soon_as_it_is_in_force(certificate: Path) -> None:
+    """Port 8081 by server name: the hostname configuration's certificate, verified by who knows it."""
+    pem = self_made(("api.contoso.test",), MasterClock().now()).decode()
+    key, begin, rest = pem.partition("-----BEGIN CERTIFICATE-----")
+    api = ConfigurationApi(MasterClock())
+    api.entities["hostnameConfigurations/public"] = {"hostname": "api.contoso.test", "certificate": "tls"}
+    api.entities["certificates/tls"] = {"thumbprint": "AB", "certificate": begin + rest, "privateKey": key}
+    with served(api.app, certificate) as port:
+        env = {
+            "config.service.auth": TOKEN,
+            "config.service.endpoint": f"localhost:{port}",
+            "SSL_CERT_FILE": str(certificate),
+        }
+        with running(**env) as gateway:
+            gateway.read_until("[TenantStarted]")
+            trusting = ssl.create_default_context(cadata=begin + rest)
+            with (
+                socket.create_connection(("127.0.0.1", gateway.https), timeout=10) as plain,
+                trusting.wrap_socket(plain, server_hostname="api.contoso.test") as secure,
+            ):
+                assert secure.version() in ("TLSv1.2", "TLSv1.3")
