@@ -16,7 +16,7 @@ from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Expectation, Scenario, Step
 from apim_sandbox.scenario.stage import ActionError, Stage
 from apim_sandbox.virtual import run_virtual
-from apim_sandbox.virtual_sandbox import virtual_sandbox
+from apim_sandbox.virtual_sandbox import DefectError, virtual_sandbox
 
 STEP_LIMIT = 3600.0  # seconds of the sandbox's time that one step may take
 TIME_LIMIT = 20.0  # seconds of real time that a run may take
@@ -66,7 +66,7 @@ class _Progress:
 def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: float = TIME_LIMIT) -> Result:
     """Run to the end. Without its cause the scenario is its mended twin: healthy, or the catalogue lies.
 
-    Never raises for what a scenario can cause; an exception means a defect of the sandbox.
+    Never raises for what a scenario can cause; an application of ours that raises fails the run.
     """
     scenario = loaded.scenario
     if scenario.needs is not None:
@@ -85,7 +85,11 @@ def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: f
             problem=f"did not end within {time_limit:g} s of real time; it waited for {progress.waiting_for}",
         )
 
-    result = run_virtual(limited, seed=seed)
+    try:
+        result = run_virtual(limited, seed=seed)
+    except DefectError as error:
+        problem = f"a defect of apim-sandbox: {error}: {error.__cause__!r}"
+        result = Result(scenario, seed, with_cause, problem=problem)
     return _timed(result, timer.tick() - started)
 
 
