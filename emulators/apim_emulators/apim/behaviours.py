@@ -54,6 +54,13 @@ VALIDATOR = Behaviour(
     "the role is documented as needed; the symptom of its absence is not public",
     f"{_ACCESS}::test_a_service_that_may_not_read_rbac_refuses_everybody",
 )
+OPERATIONS = Behaviour(
+    "apim-operations",
+    "documented",
+    "a write of a service that takes time names its operation in Azure-AsyncOperation and Location",
+    "Microsoft's page on ARM's asynchronous operations; API Management's changes of May 2025",
+    "tests/emulators/apim/test_operations.py::test_a_service_is_made_followed_and_deleted",
+)
 DEFINITIONS = Behaviour(
     "apim-definitions",
     "assumed",

@@ -47,6 +47,9 @@ SERVICE_NOT_FOUND = ApimError(
 GATEWAY_NOT_FOUND = ApimError(
     "ResourceNotFound", 404, "Gateway not found.", "assumed", f"{_REST}; the text is ours",
 )  # fmt: skip
+OPERATION_NOT_FOUND = ApimError(
+    "ResourceNotFound", 404, "Operation {operation!r} not found.", "assumed", "ours",
+)  # fmt: skip
 API_NOT_FOUND = ApimError(
     "ResourceNotFound", 404, "API not found.", "assumed", f"{_REST}; the text is ours",
 )  # fmt: skip

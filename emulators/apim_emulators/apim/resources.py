@@ -65,7 +65,7 @@ def create_app(context: Context, state: ApimState, settings: ApimSettings) -> AS
     """The resource provider. FastAPI is imported here, not before."""
     from fastapi import FastAPI
 
-    from apim_emulators.apim import routes_apis, routes_gateways, routes_parts, routes_services
+    from apim_emulators.apim import operations, routes_apis, routes_gateways, routes_parts, routes_services
 
     if state.journal is None:
         state.journal = context.journal
@@ -74,5 +74,7 @@ def create_app(context: Context, state: ApimState, settings: ApimSettings) -> AS
     app.include_router(routes_gateways.router(provider))
     app.include_router(routes_apis.router(provider))
     app.include_router(routes_parts.router(provider))
-    app.include_router(routes_services.router(provider))
+    followed = operations.Operations(provider)
+    app.include_router(operations.router(provider, followed))
+    app.include_router(routes_services.router(provider, followed))
     return app

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import httpx
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from apim_emulators.apim.entity import CamelModel, caller, list_response, read_model, service_id, service_of
 from apim_emulators.apim.errors import (
@@ -15,6 +15,7 @@ from apim_emulators.apim.errors import (
     ApimRefusedError,
 )
 from apim_emulators.apim.model import Service, SystemIdentity
+from apim_emulators.apim.operations import Operations
 from apim_emulators.apim.resources import BASE, Provider
 from apim_emulators.core.http import json_response
 
@@ -69,7 +70,42 @@ class ServiceBody(CamelModel):
     tags: dict[str, str] = Field(default_factory=dict, max_length=50)
 
 
-def service_json(service: Service, domain: str) -> dict[str, Any]:
+class ServicePatch(CamelModel):
+    """What a PATCH may name; what it leaves out stays."""
+
+    sku: SkuBody | None = None
+    properties: dict[str, Any] = Field(default_factory=dict)
+    identity: IdentityBody | None = None
+    tags: dict[str, str] | None = Field(default=None, max_length=50)
+
+    def onto(self, service: Service) -> ServiceBody:
+        """The whole body that `service` would be written with. Raises `ApimRefusedError` (400)."""
+        kinds = ["SystemAssigned"] if service.identity else []
+        kinds += ["UserAssigned"] if service.user_assigned else []
+        identity = IdentityBody(
+            type=", ".join(kinds) or "None",
+            user_assigned_identities={name: {} for name in service.user_assigned},
+        )
+        properties = {
+            "publisherEmail": service.publisher_email,
+            "publisherName": service.publisher_name,
+            "configurationApi": {"legacyApi": service.legacy_api},
+        }
+        try:
+            return ServiceBody(
+                location=service.location,
+                sku=self.sku or SkuBody.model_validate({"name": service.sku}),
+                properties=ServiceProperties.model_validate(properties | self.properties),
+                identity=self.identity or identity,
+                tags=service.tags if self.tags is None else self.tags,
+            )
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            place = ".".join(str(part) for part in ("properties", *first["loc"]))
+            raise ApimRefusedError(VALIDATION_ERROR, problem=f"{place}: {first['msg']}") from None
+
+
+def service_json(service: Service, domain: str, state: str = "Succeeded") -> dict[str, Any]:
     kinds = ["SystemAssigned"] if service.identity else []
     kinds += ["UserAssigned"] if service.user_assigned else []
     identity: dict[str, Any] | None = {"type": ", ".join(kinds)} if kinds else None
@@ -91,7 +127,7 @@ def service_json(service: Service, domain: str) -> dict[str, Any]:
         "properties": {
             "publisherEmail": service.publisher_email,
             "publisherName": service.publisher_name,
-            "provisioningState": "Succeeded",
+            "provisioningState": state,
             "gatewayUrl": f"https://{service.name}.azure-api.net",
             "configurationApi": {"legacyApi": service.legacy_api},
             "hostnameConfigurations": [
@@ -102,14 +138,17 @@ def service_json(service: Service, domain: str) -> dict[str, Any]:
     }
 
 
-def router(provider: Provider) -> APIRouter:
+def router(provider: Provider, operations: Operations) -> APIRouter:
     routes = APIRouter(route_class=provider.route_class(), tags=["Services"])
     state, domain = provider.state, provider.settings.configuration_domain
+
+    def shown(service: Service) -> dict[str, Any]:
+        return service_json(service, domain, operations.state_of(service))
 
     async def list_services(request: Request) -> Response:
         scope = request.url.path.rpartition("/providers/")[0].lower()
         found = [service for service in state.services() if service.id.lower().startswith(f"{scope}/")]
-        return list_response(request, [service_json(service, domain) for service in found])
+        return list_response(request, [shown(service) for service in found])
 
     routes.add_api_route(BASE, list_services, methods=["GET"])
     routes.add_api_route(
@@ -120,12 +159,21 @@ def router(provider: Provider) -> APIRouter:
 
     @routes.get(BASE + "/{service}")
     async def get_service(request: Request) -> Response:
-        return json_response(service_json(service_of(provider, request), domain))
+        return json_response(shown(service_of(provider, request)))
 
     @routes.put(BASE + "/{service}")
     async def put_service(request: Request, service: str) -> Response:
         body = await read_model(request, ServiceBody)
         before = state.service(service_id(request))
+        return await write(request, service, body, before)
+
+    @routes.patch(BASE + "/{service}")
+    async def patch_service(request: Request, service: str) -> Response:
+        before = service_of(provider, request)
+        patch = await read_model(request, ServicePatch)
+        return await write(request, service, patch.onto(before), before)
+
+    async def write(request: Request, service: str, body: ServiceBody, before: Service | None) -> Response:
         _check_name(provider, service, before)
         tenant = before.tenant_id if before else request.headers.get("x-ms-client-tenant-id", "")
         kinds = body.identity.parts()
@@ -152,7 +200,8 @@ def router(provider: Provider) -> APIRouter:
             tags=body.tags,
         )
         state.put_service(made, by=caller(request))
-        return json_response(service_json(made, domain), 200 if before else 201)
+        follow = operations.begin(request, made, "update" if before else "create")
+        return json_response(shown(made), 201 if before is None else 202 if follow else 200, follow)
 
     @routes.delete(BASE + "/{service}")
     async def delete_service(request: Request) -> Response:
@@ -162,7 +211,8 @@ def router(provider: Provider) -> APIRouter:
         if found.identity is not None:
             await _directory(provider, "DELETE", found.identity.principal_id, None)
         state.delete_service(found.id, by=caller(request))
-        return Response(status_code=200)
+        follow = operations.begin(request, found, "delete")
+        return Response(status_code=202 if follow else 200, headers=follow)
 
     @routes.api_route("/{path:path}", methods=_METHODS, include_in_schema=False)
     async def nothing_here(request: Request, path: str) -> Response:

@@ -16,6 +16,7 @@ class ApimSettings:
     """Durations in seconds.
 
     `provider_secret` opens the internal routes between ARM, Entra and resource providers.
+    `provisioning_seconds`: how long a write of a service is under way for those who follow it.
     `audiences` are what a gateway's token may be for. `rbac_cache_seconds`: how long a verdict is
     kept before ARM is asked again. `definitions_cache_seconds`: the same for role definitions and deny
     assignments alone, on which it never refuses anybody. `compaction_length`: the newest changes that
@@ -29,6 +30,7 @@ class ApimSettings:
 
     provider_secret: str
     audiences: tuple[str, ...] = (CONFIGURATION_AUDIENCE, f"{CONFIGURATION_AUDIENCE}/")
+    provisioning_seconds: float = 0.0
     rbac_cache_seconds: float = 0.0
     definitions_cache_seconds: float = 60.0
     compaction_length: int = 1000
