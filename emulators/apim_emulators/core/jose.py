@@ -109,19 +109,23 @@ def unb64url(text: str) -> bytes:
     return data
 
 
-def parse(compact: str) -> Jws:
-    """Take a compact JWS apart. Raises `JoseError`; verifies nothing."""
+def parse(compact: str, *, padded: bool = False) -> Jws:
+    """Take a compact JWS apart. Raises `JoseError`; verifies nothing.
+
+    `padded` takes parts that end in base64's padding, which RFC 7515 leaves out and some clients do not.
+    """
     if len(compact) > MAX_TOKEN:
         raise JoseError(f"longer than {MAX_TOKEN} bytes")
     parts = compact.split(".")
     if len(parts) != 3:
         raise JoseError(f"{len(parts)} parts where a compact JWS has 3")
+    encoded = [part[:-2] + part[-2:].rstrip("=") if padded and len(part) % 4 == 0 else part for part in parts]
     header, claims = (
-        _object(unb64url(part), what) for part, what in zip(parts, ("header", "payload"), strict=False)
+        _object(unb64url(part), what) for part, what in zip(encoded, ("header", "payload"), strict=False)
     )
     if "crit" in header:
         raise JoseError("header member crit names extensions that nobody here understands")
-    return Jws(header, claims, f"{parts[0]}.{parts[1]}".encode(), unb64url(parts[2]))
+    return Jws(header, claims, f"{parts[0]}.{parts[1]}".encode(), unb64url(encoded[2]))
 
 
 def verify(jws: Jws, key: RSAPublicKey, algorithm: str) -> bool:

@@ -57,8 +57,23 @@ def _read_assertion(attempt: Attempt) -> None:
     try:
         attempt.jws = parse(compact)
     except JoseError as error:
-        attempt.malformed = str(error)
+        attempt.jws = _padded_own(compact, attempt.request.client_id)
+        attempt.malformed = "" if attempt.jws else str(error)
     attempt.grant = kind_of(attempt.jws, attempt.request.client_id)
+
+
+def _padded_own(compact: str, client_id: str) -> Jws | None:
+    """An assertion by the client itself whose parts are padded.
+
+    azure-identity for Python makes them so (`_internal/aad_client_base.py`), and Entra takes them.
+    """
+    if "=" not in compact:
+        return None
+    try:
+        jws = parse(compact, padded=True)
+    except JoseError:
+        return None
+    return jws if kind_of(jws, client_id) == "certificate" else None
 
 
 def kind_of(jws: Jws | None, client_id: str) -> Grant:

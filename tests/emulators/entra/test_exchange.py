@@ -2,14 +2,17 @@
 
 # ruff: noqa: E501  a call stays a line
 
-from base64 import b64encode
+import json
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from apim_emulators.core.events import CredentialSeen, Rung, Token
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE
-from apim_emulators.entra.certificates import self_signed
+from apim_emulators.entra.certificates import read_certificate, self_signed
 
 from .causes import Ask, client_key
 from .conftest import (
@@ -194,6 +197,25 @@ async def test_a_padded_thumbprint_names_the_certificate(entra: Entra, name: str
     own = {"x5t": facts.thumbprint, "x5t#S256": facts.thumbprint_sha256}[name]
     ask.header.update({"x5t": None, name: f"{own}="})
     assert (await ask.send()).status_code == 200
+
+
+async def test_a_padded_certificate_assertion_is_taken(entra: Entra) -> None:
+    """azure-identity for Python pads each part and signs the padded text; a foreign issuer may not."""
+    pem = self_signed(client_key(entra).private, "client")
+    entra.directory.add_certificate(APP_OBJECT, pem, key_id="key")
+    now = int(entra.clock.now())
+    claims = {
+        "iss": APP, "sub": APP, "aud": f"https://login.microsoftonline.com{TOKEN_PATH}", "jti": "once",
+        "nbf": now, "exp": now + 600,
+    }  # fmt: skip
+    header = {"alg": "RS256", "typ": "JWT", "x5t": read_certificate(pem).thumbprint}
+    padded = ".".join(urlsafe_b64encode(json.dumps(each).encode()).decode() for each in (header, claims))
+    assert "=" in padded
+    signature = client_key(entra).private.sign(padded.encode(), PKCS1v15(), SHA256())
+    own = f"{padded}.{urlsafe_b64encode(signature).decode()}"
+    assert (await entra.ask(client_assertion=own)).status_code == 200
+    foreign = f"{entra.assertion()}=="
+    assert (await entra.ask(client_assertion=foreign)).json()["error_codes"] == [50027]
 
 
 async def test_a_replayed_certificate_assertion_is_refused_where_the_settings_say_so(entra: Entra) -> None:
