@@ -195,6 +195,11 @@ class Sandbox:
     def exchange(self, pod: "Pod", resource: str) -> str:
         """The access token for `resource` that Entra gives for a pod's token. Raises `SandboxError`."""
         environment = pod.environment
+        if not environment.get("AZURE_CLIENT_ID"):
+            raise SandboxError(
+                "the pod has no AZURE_CLIENT_ID: its service account lacks the annotation "
+                "azure.workload.identity/client-id"
+            )
         assertion = Path(environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text()
         answer = self._cloud.post(
             f"{environment['AZURE_AUTHORITY_HOST'].rstrip('/')}/{environment['AZURE_TENANT_ID']}"
