@@ -1,5 +1,6 @@
 """The admission webhook over HTTP: POST /mutate-v1-pod, health and metrics."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -16,20 +17,24 @@ from apim_emulators.core.provenance import HEADER
 from apim_emulators.webhook import admission, metrics
 from apim_emulators.webhook.annotations import annotations, wants_proxy
 from apim_emulators.webhook.decoding import UndecodableError, decode_account, decode_pod
+from apim_emulators.webhook.health import Health
 from apim_emulators.webhook.model import Denial, Object, Settings
 from apim_emulators.webhook.mutation import MUTATION, account_name, mutate
 from apim_emulators.webhook.patch import diff
 from apim_emulators.webhook.versions import NATIVE_SIDECARS, at_least
 
 
-def create_app(context: Context, settings: Settings) -> ASGIApp:
-    """One cluster's webhook. Health and metrics, upstream on ports of their own, answer here too."""
+def create_app(context: Context, settings: Settings, *, ready: Callable[[], bool] = lambda: True) -> ASGIApp:
+    """One cluster's webhook. Health and metrics, upstream on ports of their own, answer here too.
+
+    `ready`: whether there are certificates, `certificates.Rotator.ready` where one runs; who serves the app
+    with certificates of its own, as with --disable-cert-rotation, is ready at once.
+    """
     webhook = Webhook(context, settings)
     return Starlette(
         routes=[
             Route(metrics.PATH, webhook.mutate_pod, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
-            Route("/healthz", _ok),
-            Route("/readyz", _ok),
+            *Health(ready).routes(),
             Route("/metrics", webhook.show_metrics),
         ]
     )
@@ -133,10 +138,6 @@ class Webhook:
             )
         except httpx.HTTPError as error:
             return Denial(f'Get "{url}": {error or type(error).__name__}')
-
-
-async def _ok(_: Request) -> Response:
-    return PlainTextResponse("ok")
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -12,7 +12,7 @@ from os import strerror
 from pathlib import Path
 from typing import Any, get_args
 
-from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
+from apim_emulators.core.vocabulary import KUBERNETES_HOST, TOKEN_EXCHANGE_AUDIENCE
 from apim_emulators.webhook.annotations import quote
 from apim_emulators.webhook.clouds import CloudError, ReadFile, authority_host
 from apim_emulators.webhook.gojson import STRING, GoJsonError, Many, Strings, Struct, check, loads
@@ -260,10 +260,14 @@ def configure(
         mutation = mutation_config(flags, environment, generation, read_file)
     except ConfigError as error:
         raise ConfigError(f"unable to set up pod mutator: {error}") from None
-    settings = Settings(mutation, admin_token, namespace=pod_namespace(environment))
-    if not kubernetes_url:
-        return settings
-    return Settings(mutation, admin_token, kubernetes_url, settings.namespace)
+    return Settings(
+        mutation,
+        admin_token,
+        kubernetes_url or f"https://{KUBERNETES_HOST}",
+        pod_namespace(environment),
+        cert_dir=flags.webhook_cert_dir,
+        rotates=not flags.disable_cert_rotation,
+    )
 
 
 def mutation_config(

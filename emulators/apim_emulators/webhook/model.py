@@ -68,3 +68,5 @@ class Settings:
     admin_token: str = field(repr=False)
     kubernetes_url: str = f"https://{KUBERNETES_HOST}"
     namespace: str = "azure-workload-identity-system"
+    cert_dir: str = "/certs"  # --webhook-cert-dir: where tls.crt and tls.key are
+    rotates: bool = True  # False with --disable-cert-rotation: others keep the certificates
