@@ -3,7 +3,9 @@
 Every function makes the cause and nothing else, and looks at what the reporter saw.
 """
 
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from tests.sandbox.gateway.story import (
@@ -401,3 +403,15 @@ async def time_and_audience_of_the_projected_token() -> None:
 def test_a_report_is_reproduced_from_its_cause(number: int) -> None:
     """The cause is made and nothing else; what the reporter saw follows."""
     run_virtual(ROWS[number])
+
+
+def test_the_page_of_reports_lists_each_once_and_where_it_belongs() -> None:
+    """All 48; in the first table those that are reproduced here, in the second the others."""
+    page = (Path(__file__).parents[3] / "docs/reports.md").read_text(encoding="utf-8")
+    first, second = page.split("## Not by that test")
+
+    def numbers(part: str) -> list[int]:
+        return [int(found) for found in re.findall(r"^\| (\d+) \|", part, re.MULTILINE)]
+
+    assert numbers(first) == sorted(ROWS)
+    assert numbers(second) == sorted(set(range(1, 49)) - set(ROWS))
