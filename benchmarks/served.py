@@ -19,7 +19,7 @@ from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cli.updown import run_live
-from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.instance import StateDir
 from apim_sandbox.server import Router, keep_record, live_client, live_surroundings, load_world
 
@@ -34,7 +34,7 @@ async def serve(state: StateDir) -> None:
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        keep = stack.enter_context((state.path / "journal.jsonl").open("wb"))
+        keep = stack.enter_context((state.path / "journal.jsonl").open("wb", buffering=0))
         journal.on_record(lambda record: keep_record(keep, record))
         assembly = Assembly(world, live_surroundings(state, clock, journal, http, faults))
         for name in EMULATORS:
@@ -44,6 +44,7 @@ async def serve(state: StateDir) -> None:
         await stack.enter_async_context(serving(edge, tls, authority.server_context()))
         route = Router(assembly.hosts, {}, Target("127.0.0.1", tls.getsockname()[1]))
         tasks.start_soon(ConnectProxy(route).run, proxy)
+        settle_memory()
         ready = {
             "plain": plain.getsockname()[1], "tls": tls.getsockname()[1],
             "ca": str(authority.ca_file), "admin": state.secrets().admin,

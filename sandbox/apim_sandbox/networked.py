@@ -75,7 +75,7 @@ async def run_control(options: ControlOptions) -> None:
     clock, journal, faults = kept_clock(options.state), MemoryJournal(), Faults()
     async with AsyncExitStack() as stack:
         _restore(journal, options.state.path / "journal.jsonl")
-        keep = stack.enter_context((options.state.path / "journal.jsonl").open("ab"))
+        keep = stack.enter_context((options.state.path / "journal.jsonl").open("ab", buffering=0))
         journal.on_record(lambda record: keep_record(keep, record))
         http = await stack.enter_async_context(live_client("", authority.client_context()))
         around = live_surroundings(options.state, clock, journal, http, faults)

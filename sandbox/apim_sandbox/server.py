@@ -32,7 +32,7 @@ from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings, by_address, issuer_hosts
 from apim_sandbox.attachments import kept_attachments
 from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
 from apim_sandbox.world.model import World
@@ -89,6 +89,7 @@ async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None
                 instance = await stack.enter_async_context(_running(options, world, authority, listeners))
                 options.state.publish(instance)
                 on_ready(instance)
+                settle_memory()
                 await stop.wait()
         finally:
             listeners.close()
@@ -183,7 +184,7 @@ async def _running(
     clock, journal, faults = kept_clock(state), MemoryJournal(), Faults()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
-        keep = stack.enter_context((state.path / "journal.jsonl").open("wb"))
+        keep = stack.enter_context((state.path / "journal.jsonl").open("wb", buffering=0))
         journal.on_record(lambda record: keep_record(keep, record))
         around = live_surroundings(state, clock, journal, http, faults)
         assembly = Assembly(world, around)
@@ -307,6 +308,5 @@ def pod_variables(authority: CertificateAuthority, proxy: str, control: str) -> 
 
 
 def keep_record(file: Any, record: Record) -> None:
-    """Write a record down at once."""
+    """Write a record down at once: `file` is unbuffered."""
     file.write(encode(record) + b"\n")
-    file.flush()
