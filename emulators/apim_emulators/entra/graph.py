@@ -1,5 +1,6 @@
 """Microsoft Graph, graph.microsoft.com: the part that workload identity needs, below /v1.0 and /beta."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
@@ -27,6 +28,7 @@ ROUTES: tuple[GraphRoute, ...] = (
 _AUDIENCES = (GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID)
 _ERROR = "graph.error"  # where the ASGI scope keeps the error's code, for the journal
 _REQUEST_ID = "graph.request-id"
+_SLASHES = re.compile("/{2,}")
 
 
 def create_app(context: Context, directory: Directory, settings: Settings | None = None) -> ASGIApp:
@@ -87,6 +89,8 @@ class _Journalled:
             return
         context, started, status = self._context, self._context.clock.tick(), 0
         request_id = scope[_REQUEST_ID] = context.ids.uuid()
+        path = scope["path"]
+        scope["path"] = _SLASHES.sub("/", path)  # msgraph-sdk for Python asks for /v1.0//applications
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -99,8 +103,6 @@ class _Journalled:
 
         await self._app(scope, receive, watched)
         context.journal.append(
-            GraphAnswered(
-                scope["method"], scope["path"], status, scope.get(CALLER, ""), scope.get(_ERROR, "")
-            ),
+            GraphAnswered(scope["method"], path, status, scope.get(CALLER, ""), scope.get(_ERROR, "")),
             duration=context.clock.tick() - started,
         )

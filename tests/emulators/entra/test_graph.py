@@ -49,6 +49,12 @@ async def test_an_application_is_made_read_changed_and_deleted(graph: Graph) -> 
     ]  # fmt: skip
 
 
+async def test_repeated_slashes_count_as_one(graph: Graph) -> None:
+    """msgraph-sdk for Python joins its base address and a path so; the journal keeps what was sent."""
+    assert (await graph.call("GET", "//applications")).status_code == 200
+    assert [event.path for event in graph.entra.events("graph.request")] == ["/v1.0//applications"]
+
+
 async def test_a_federated_credential_is_reached_by_id_and_by_name(graph: Graph) -> None:
     """Both keys lead to one object, and PATCH changes what the token endpoint compares with."""
     base = f"/applications(appId='{APP}')/federatedIdentityCredentials"
