@@ -62,7 +62,7 @@ def test_an_application_signs_in_with_a_secret_or_a_certificate() -> None:
 
 
 def test_row_23_an_application_without_secret_and_certificate_cannot_start() -> None:
-    """apim.md row 23: the value that Helm does not know never arrives."""
+    """Row 23 of the reports: the value that Helm does not know never arrives."""
     assert problems(ENTRA_APP) == (
         Problem(
             "config.service.auth.azureAd.clientSecret",
@@ -88,7 +88,7 @@ def test_an_application_with_both_or_without_ids_cannot_start() -> None:
 
 
 def test_a_missing_mode_is_no_valid_authentication() -> None:
-    """apim.md row 24: a typo in gateway.auth.type makes the chart render no mode at all."""
+    """Row 24 of the reports: a typo in gateway.auth.type makes the chart render no mode at all."""
     assert problems(without(ENVIRONMENT, "config.service.auth")) == (
         Problem(
             "config.service.auth",
@@ -100,7 +100,7 @@ def test_a_missing_mode_is_no_valid_authentication() -> None:
 
 
 def test_a_blank_after_the_mode_is_no_valid_authentication() -> None:
-    """apim.md row 2: the environment of the report has one."""
+    """Row 2 of the reports: the environment of the report has one."""
     (problem,) = problems({**ENTRA_APP, "config.service.auth": "azureAdApp "})
     assert problem.message.endswith("it is 'azureAdApp ', which is 'azureAdApp' with blanks around it.")
 
@@ -122,7 +122,7 @@ def test_an_unknown_mode_gets_the_nearest_one_and_a_secret_is_never_repeated(mod
 
 
 def test_row_9_an_image_before_2_11_knows_no_workload_identity() -> None:
-    """apim.md row 9: 2.11.0 is the first that does."""
+    """Row 9 of the reports: 2.11.0 is the first that does."""
     (problem,) = problems({**ENVIRONMENT, "APIM_SANDBOX_GATEWAY_VERSION": "2.10.0"})
     assert problem.message.endswith("needs version 2.11.0 or later and this gateway is 2.10.0.")
     assert parse({**ENVIRONMENT, "APIM_SANDBOX_GATEWAY_VERSION": "2.11.0"}).version == "2.11.0"
@@ -156,7 +156,7 @@ def test_a_gateway_token_travels_as_it_stands_and_names_the_gateway() -> None:
     ],
 )
 def test_rows_4_and_5_a_malformed_gateway_token_is_said_without_repeating_it(value: str, why: str) -> None:
-    """apim.md rows 4 and 5: the gateway starts, says so, and the service will answer Unauthorized."""
+    """Rows 4 and 5 of the reports: the gateway starts, says so, and the service will answer Unauthorized."""
     settings = parse({**ENVIRONMENT, "config.service.auth": value})
     (note,) = settings.notes
     assert why in note.message
@@ -166,7 +166,7 @@ def test_rows_4_and_5_a_malformed_gateway_token_is_said_without_repeating_it(val
 
 
 def test_row_20_a_name_that_helm_gave_an_equals_sign_is_said() -> None:
-    """apim.md row 20: --set gateway.name==x."""
+    """Row 20 of the reports: --set gateway.name==x."""
     settings = parse({**ENVIRONMENT, "gateway.name": "=on-prem"})
     assert settings.gateway_name == "=on-prem"
     assert "begins with '='" in settings.notes[0].message
