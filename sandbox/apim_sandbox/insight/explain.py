@@ -77,7 +77,8 @@ def _failed(record: Record) -> bool:
         case TokenAsked():
             return not event.ok
         case ConfigurationAsked():
-            return event.status is None or event.status >= 400
+            # Without a word of error the gateway itself let go: it was being stopped.
+            return bool(event.error) if event.status is None else event.status >= 400
         case PodAdmitted():
             return event.outcome != "mutated"
         case PodChanged():
@@ -185,6 +186,8 @@ def _record(trace: Trace, record: Record) -> Explanation | None:
         if answer is not None and answer.event.status >= 400:
             return _record(trace, answer.record)
     found = causes.explain(Failure(trace, record, pod))
+    if isinstance(event, GatewayLogged) and found is not None and found.cause == "gateway-error":
+        found = _behind(trace, record, pod) or found
     if found is None:
         return None
     more = f"apim-sandbox explain AADSTS{found.code}" if found.code else "apim-sandbox journal"
@@ -194,3 +197,13 @@ def _record(trace: Trace, record: Record) -> Explanation | None:
         records=found.records or (record.sequence,),
         more=found.more or more,
     )
+
+
+def _behind(trace: Trace, record: Record, pod: PodName | None) -> Explanation | None:
+    """What the gateway's words are about: the pod's newest failure before them that says more."""
+    for earlier in reversed(trace.records):
+        if earlier.sequence > record.sequence or trace.pod_of(earlier) != pod:
+            continue
+        if _failed(earlier) and not isinstance(earlier.event, GatewayLogged):
+            return _record(trace, earlier)
+    return None

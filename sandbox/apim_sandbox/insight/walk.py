@@ -162,7 +162,11 @@ def _configuration(
     """The request to tell of: the newest when it failed, else the first snapshot that worked."""
     answers = trace.of_pod(trace.answers, pod)
     asks = trace.of_pod(trace.asked, pod)
-    unheard = [seen for seen in asks if seen.event.status is None and trace.answer_of(seen.event) is None]
+    unheard = [
+        seen
+        for seen in asks
+        if seen.event.status is None and seen.event.error and trace.answer_of(seen.event) is None
+    ]
     if unheard and (not answers or unheard[-1].sequence > answers[-1].sequence):
         last_heard = max((seen.sequence for seen in asks if seen.event.status is not None), default=0)
         if unheard[-1].sequence > last_heard:

@@ -71,7 +71,9 @@ def explain(failure: Failure) -> Explanation | None:
             return configuration.not_found(failure, event)
         case ConfigurationAnswered(status=status) as event if status >= 400:
             return configuration.service(failure, event)
-        case ConfigurationAsked(status=status) as event if status is None or status >= 400:
+        case ConfigurationAsked(status=None, error=error) as event if error:
+            return gateway.configuration(failure, event)
+        case ConfigurationAsked(status=status) as event if status is not None and status >= 400:
             return gateway.configuration(failure, event)
         case ArmAnswered(status=status) as event if status >= 400:
             return rbac.arm_refused(failure, event)

@@ -2,7 +2,7 @@
 
 from apim_emulators.core.events import ConfigurationAnswered
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE, CONFIGURATION_DOMAIN
-from apim_sandbox.insight.causes.facts import Failure, config_place, when
+from apim_sandbox.insight.causes.facts import Failure, az, config_place, when
 from apim_sandbox.insight.difference import nearest
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import audiences
@@ -29,7 +29,12 @@ def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
             _GATEWAY_TOKEN[event.cause],
             tuple(facts),
             (
-                Mend("cloud", "generateToken with the gateway's key; it lasts 30 days at most"),
+                Mend(
+                    "cloud",
+                    "generateToken with the gateway's key; it lasts 30 days at most",
+                    "",
+                    _generate_token(event),
+                ),
                 Mend("manifest", 'config.service.auth: "GatewayKey <token>", then restart the pods', where),
             ),
             seen="tokens end silently: a running gateway serves on from memory, a restarted one stays empty.",
@@ -72,6 +77,19 @@ def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     facts += [Fact(name, str(claims[name])) for name in ("iss", "tid") if name in claims]
     name, text, mend = _TOKEN.get(event.cause, _TOKEN[""])
     return _made(event, name, text, tuple(facts), (mend,))
+
+
+def _generate_token(event: ConfigurationAnswered) -> str:
+    service = (
+        "/subscriptions/<subscription>/resourceGroups/<resource-group>"
+        f"/providers/Microsoft.ApiManagement/service/{event.service}"
+    )
+    return az(
+        "rest",
+        method="post",
+        url=f"{service}/gateways/{event.gateway}/generateToken?api-version=2022-08-01",
+        body='{"keyType": "primary", "expiry": "<at most 30 days from now>"}',
+    )
 
 
 _TENANT = Mend("cloud", "sign in at the tenant of the API Management service")

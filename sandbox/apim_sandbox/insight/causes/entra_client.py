@@ -67,7 +67,8 @@ def client(failure: Failure, event: TokenAnswered) -> Explanation:
     if event.code == 7000229:
         mends = [Mend("cloud", "make the service principal", "", az("ad sp create", id=event.client_id))]
     if event.code == 7000112:
-        mends = [Mend("cloud", "enable sign-in for the service principal", event.client_id)]
+        enable = az("ad sp update", id=event.client_id, set="accountEnabled=true")
+        mends = [Mend("cloud", "enable sign-in for the service principal", event.client_id, enable)]
     return _explanation(event, text, tuple(facts), mends=tuple(mends))
 
 
@@ -140,7 +141,12 @@ def resource(_: Failure, event: TokenAnswered) -> Explanation:
     )
     if event.code == 53003:
         mends = (
-            Mend("cloud", "exclude the service principal from the policy, or meet its location condition"),
+            Mend(
+                "cloud",
+                "exclude the service principal from the policy, or meet its location condition",
+                "",
+                az("rest", url="https://graph.microsoft.com/v1.0/identity/conditionalAccess/policies"),
+            ),
         )
     return _explanation(event, text, (Fact("client", application(event)),), pairs=pairs, mends=mends)
 

@@ -88,7 +88,12 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
             f'deny assignment "{denied.role_name}" forbids it',
             (Fact("denied at", denied.scope),),
             mends=(
-                Mend("cloud", "remove the deny assignment or exclude this principal", denied.assignment_id),
+                Mend(
+                    "cloud",
+                    "remove the deny assignment or exclude this principal",
+                    denied.assignment_id,
+                    az("rest", url=f"{denied.assignment_id}?api-version=2022-04-01"),
+                ),
             ),
             seen="deny assignments come with managed applications and blueprints, nobody writes "
             "them by hand.",
