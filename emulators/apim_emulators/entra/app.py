@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
@@ -55,12 +55,13 @@ class SignIn:
         ]
 
     async def _token_v2(self, request: Request) -> Response:
-        return await self._token(request, 2)
+        return await self.token(request, request.path_params["tenant"], 2)
 
     async def _token_v1(self, request: Request) -> Response:
-        return await self._token(request, 1)
+        return await self.token(request, request.path_params["tenant"], 1)
 
-    async def _token(self, request: Request, version: Literal[1, 2]) -> Response:
+    async def token(self, request: Request, tenant: str, version: Literal[1, 2]) -> Response:
+        """The token endpoint's answer for the path's `tenant`."""
         body: bytes | None
         try:
             body = await read_body(request, MAX_FORM)
@@ -69,7 +70,7 @@ class SignIn:
         return await self._tokens.answer(
             read_request(
                 method=request.method,
-                tenant=request.path_params["tenant"],
+                tenant=tenant,
                 version=version,
                 headers=_headers(request),
                 query=request.query_params if request.scope["query_string"] else {},
@@ -139,8 +140,26 @@ def create_app(context: Context, directory: Directory, settings: Settings | None
     """The sign-in host. `settings` replaces the directory's own where it is given."""
     if settings is not None:
         directory.settings = settings
-    routes = SignIn(context, directory).routes() + Internal(context, directory).routes()
-    return Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
+    sign_in = SignIn(context, directory)
+    routes = sign_in.routes() + Internal(context, directory).routes()
+    return TokenFirst(sign_in, Starlette(routes=routes, exception_handlers={HTTPException: _not_found}))
+
+
+class TokenFirst:
+    """Takes the one route that is asked all the time past Starlette's routing and middleware."""
+
+    def __init__(self, sign_in: SignIn, app: ASGIApp) -> None:
+        self._sign_in = sign_in
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            root, _, rest = scope["path"][1:].partition("/")
+            if rest == "oauth2/v2.0/token" and root:
+                answer = await self._sign_in.token(Request(scope, receive), root, 2)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def _headers(request: Request) -> dict[str, str]:

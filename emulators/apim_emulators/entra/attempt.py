@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -24,6 +24,8 @@ from apim_emulators.entra.model import (
 )
 from apim_emulators.entra.scopes import WantedScope
 from apim_emulators.entra.settings import Settings
+
+_MAX_KEPT = 300  # characters of what a client presents
 
 Grant = Literal["federated-assertion", "certificate", "client-secret", "none"]
 
@@ -110,14 +112,15 @@ Check = Callable[[Attempt], Outcome]
 def passed(
     name: str, expected: str | None = None, presented: str | None = None, note: str | None = None
 ) -> Outcome:
-    if expected is presented is note is None:
-        return _plainly_passed(name)
+    if len(presented or "") > _MAX_KEPT:
+        return Rung(name, "passed", expected, presented, note), None
+    return _passed(name, expected, presented, note)
+
+
+@lru_cache(maxsize=2048)
+def _passed(name: str, expected: str | None, presented: str | None, note: str | None) -> Outcome:
+    """The same for every sign-in that goes well; making it anew costs as much as looking it up ten times."""
     return Rung(name, "passed", expected, presented, note), None
-
-
-@cache
-def _plainly_passed(name: str) -> Outcome:
-    return Rung(name, "passed"), None
 
 
 def failed(
