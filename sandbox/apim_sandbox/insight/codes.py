@@ -2,14 +2,14 @@
 
 import re
 
-from apim_sandbox.insight.knowledge import federation, signin
+from apim_sandbox.insight.knowledge import federation, request, signin
 from apim_sandbox.insight.knowledge.logs import LINES
 from apim_sandbox.insight.knowledge.model import Code, UsualCause
 
 __all__ = ["CODES", "Code", "UsualCause", "explain_code", "explain_text"]
 
 CODES: dict[int, Code] = {
-    int(code.id.removeprefix("AADSTS")): code for code in (*federation.CODES, *signin.CODES)
+    int(code.id.removeprefix("AADSTS")): code for code in (*federation.CODES, *signin.CODES, *request.CODES)
 }
 
 _NUMBER = re.compile(r"AADSTS\s*0*(\d{5,7})", re.IGNORECASE)

@@ -1,7 +1,12 @@
 """Codes and pasted lines, explained without a sandbox."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from apim_emulators.entra.errors import ERRORS
+from apim_sandbox.insight.causes import ENTRA
 from apim_sandbox.insight.codes import CODES, explain_code, explain_text
 from apim_sandbox.insight.knowledge.logs import LINES
 
@@ -47,3 +52,19 @@ def test_a_line_that_says_nothing_known_tells_nothing() -> None:
 
 def test_every_log_entry_is_found_by_its_own_name() -> None:
     assert [explain_code(line.code.id) for line in LINES] == [line.code for line in LINES]
+
+
+def test_every_code_that_entra_can_answer_here_is_explained_offline() -> None:
+    """The emulator's own table of errors, and the table of explainers, against the knowledge."""
+    answered = set(ERRORS)
+    assert (answered | set(ENTRA)) - set(CODES) == set()
+
+
+def test_every_event_that_the_gateway_logs_is_explained_offline() -> None:
+    """The names are those that the gateway's own source gives to its log."""
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in Path("sandbox/apim_sandbox/gateway").glob("*.py")
+    )
+    logged = set(re.findall(r'emit\(\s*"\w+",\s*"([A-Z]\w+)"', source))
+    assert len(logged) > 5
+    assert {name for name in logged if explain_code(name) is None} == set()

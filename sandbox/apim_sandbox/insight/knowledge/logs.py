@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from apim_sandbox.insight.knowledge.events import EVENTS
 from apim_sandbox.insight.knowledge.model import Code, because
 
 
@@ -222,4 +223,5 @@ LINES: tuple[Line, ...] = (
             ),
         ),
     ),
+    *(_line(rf"\b{code.id}\b", code) for code in EVENTS),
 )
