@@ -20,7 +20,7 @@ import anyio
 import httpx
 
 from apim_emulators.core.clock import MasterClock
-from apim_emulators.core.events import GatewayChanged, WorldLoaded
+from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, GatewayLogged, WorldLoaded
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import RandomIds
@@ -268,6 +268,8 @@ class Status:
     journal: MemoryJournal
     options: ServerOptions
     states: dict[str, GatewayChanged] = field(default_factory=dict)
+    heartbeats: dict[tuple[str, str], float] = field(default_factory=dict)  # by gateway and instance
+    not_acting: dict[str, list[str]] = field(default_factory=dict)  # policy statements, by pod
 
     def __post_init__(self) -> None:
         self.journal.on_record(self.note)
@@ -287,12 +289,26 @@ class Status:
     async def gateways(self) -> list[dict[str, Any]]:
         import msgspec
 
-        return [msgspec.to_builtins(state) for state in self.states.values()]
+        return [
+            msgspec.to_builtins(state)
+            | {
+                "last_heartbeat": self.heartbeats.get((state.gateway.lower(), state.pod)),
+                "policies_not_acting": self.not_acting.get(pod, []),
+            }
+            for pod, state in self.states.items()
+        ]
 
     def note(self, record: Record) -> None:
-        """Take a gateway's newest state from the journal."""
-        if isinstance(record.event, GatewayChanged):
-            self.states[f"{record.event.namespace}/{record.event.pod}"] = record.event
+        """Take a gateway's newest state, its heartbeats and what it does not act on from the journal."""
+        match record.event:
+            case GatewayChanged(namespace=namespace, pod=pod):
+                self.states[f"{namespace}/{pod}"] = record.event
+            case ConfigurationAnswered(operation="heartbeat", status=204, gateway=gateway, instance=instance):
+                self.heartbeats[gateway.lower(), instance] = record.at
+            case GatewayLogged(event_type="PolicyNotActing", namespace=namespace, pod=pod, message=message):
+                self.not_acting.setdefault(f"{namespace}/{pod}", []).append(message)
+            case _:
+                return
 
 
 def pod_variables(authority: CertificateAuthority, proxy: str, control: str) -> dict[str, str]:
