@@ -40,8 +40,7 @@ class Requirement:
                 return labels.get(self.key) not in self.values
             case "Exists":
                 return self.key in labels
-            case "DoesNotExist":
-                return self.key not in labels
+        return self.key not in labels  # DoesNotExist
 
 
 @dataclass(frozen=True, slots=True)

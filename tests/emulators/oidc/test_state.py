@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from apim_emulators.core.jose import JoseError, kubernetes_key_id
 from apim_emulators.core.keys import FreshKeys, PooledKeys
@@ -80,3 +81,31 @@ def test_an_unknown_cluster_has_no_key(state: IssuerState) -> None:
     for ask in (state.signing_key, state.rotate, state.cluster):
         with pytest.raises(KeyError):
             ask("nobody")
+
+
+def test_a_key_made_elsewhere_signs_and_the_earlier_ones_stay_in_jwks(state: IssuerState) -> None:
+    """A real API server's sa.key; known already, it changes nothing, not even after a rotation."""
+    old = state.signing_key("contoso").kid
+    pem = (
+        PooledKeys()
+        .rsa("an API server's own")
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    theirs = state.import_key("contoso", pem.decode()).kid
+    assert (state.signing_key("contoso").kid, shown(state)) == (theirs, [old, theirs])
+
+    newer = state.rotate("contoso").kid
+    assert state.import_key("contoso", pem.decode()).kid == theirs
+    assert (state.signing_key("contoso").kid, shown(state)) == (newer, [old, theirs, newer])
+
+
+def test_a_key_made_elsewhere_can_be_the_first() -> None:
+    state = IssuerState(MemoryStore(), PooledKeys(), admin_token="admin")
+    pem = (
+        PooledKeys()
+        .rsa("an API server's own")
+        .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    theirs = state.import_key("contoso", pem.decode()).kid
+    state.put_cluster(CONTOSO)
+    assert (state.signing_key("contoso").kid, shown(state)) == (theirs, [theirs])
