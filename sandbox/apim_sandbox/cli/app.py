@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from apim_sandbox import __version__
-from apim_sandbox.cli import groups
+from apim_sandbox.cli import completed, groups
 from apim_sandbox.cli.options import AsOption, FilesOption, JsonOption, StateDirOption
 from apim_sandbox.cli.problems import epilog
 
@@ -113,6 +113,9 @@ def status(as_json: JsonOption = False, state_dir: StateDirOption = None) -> Non
 @app.command()
 def apply(
     files: FilesOption,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what became of each object as JSON, and no walk.")
+    ] = False,
     state_dir: StateDirOption = None,
 ) -> None:
     """Apply manifests to the embedded cluster and watch the walk.
@@ -121,7 +124,7 @@ def apply(
     """
     from apim_sandbox.cli.manifests import apply_files
 
-    raise typer.Exit(apply_files(files, state_dir))
+    raise typer.Exit(apply_files(files, state_dir, as_json=as_json))
 
 
 @app.command()
@@ -147,6 +150,7 @@ def get(
             help="pods, events, serviceaccounts or gateways of the cluster; "
             "apis, credentials or assignments of the cloud.",
             metavar="WHAT",
+            autocompletion=completed.listings,
         ),
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="wide, json or yaml.", metavar="FORMAT")] = "",
@@ -218,11 +222,20 @@ def env(
     account: AsOption = None,
     shell: Annotated[
         str | None,
-        typer.Option(help="bash, fish, powershell or dotenv; your own without it.", metavar="SHELL"),
+        typer.Option(
+            help="bash, fish, powershell or dotenv; your own without it.",
+            metavar="SHELL",
+            autocompletion=completed.shells,
+        ),
     ] = None,
     client: Annotated[
         str | None,
-        typer.Option("--for", help="Only what az, node, go, dotnet, java or python reads.", metavar="CLIENT"),
+        typer.Option(
+            "--for",
+            help="Only what az, node, go, dotnet, java or python reads.",
+            metavar="CLIENT",
+            autocompletion=completed.clients,
+        ),
     ] = None,
     state_dir: StateDirOption = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def show_status(state_dir: Path | None, *, as_json: bool) -> int:
         status = sandbox.status()
         pods = sandbox.pods()
     if as_json:
-        print_json({**status, "pods": pods})
+        where = {name: value for name, value in asdict(sandbox.instance).items() if name != "control_token"}
+        print_json({**status, "instance": where, "pods": pods})
         return 0
     instance = sandbox.instance
     ready = sum(pod["ready"] for pod in pods)

@@ -53,13 +53,19 @@ def delete_files(files: list[Path], state_dir: Path | None, *, as_json: bool) ->
     return 0
 
 
-def apply_files(files: list[Path], state_dir: Path | None) -> int:
-    """Apply, print what became of each object, and follow the walk until it ends or breaks."""
+def apply_files(files: list[Path], state_dir: Path | None, *, as_json: bool = False) -> int:
+    """Apply, print what became of each object, and follow the walk until it ends or breaks.
+
+    As JSON, what became of each object is all: a program follows the journal.
+    """
     documents = read_documents(files)
     terminal = Terminal()
     with Sandbox.connect(state_dir) as sandbox:
         before = sandbox.status()["journal"]
         results = sandbox.apply(documents)
+        if as_json:
+            print_json(results)
+            return 0
         terminal.print(_results(results))
         if not any(result["object"].startswith(("Deployment/", "Pod/")) for result in results):
             return 0

@@ -367,6 +367,18 @@ def test_provenance_lists_each_behaviour_with_its_label(cli: Cli) -> None:
     assert rows[0]["id"] in cli("provenance", rows[0]["id"]).out
 
 
+def test_status_and_apply_speak_to_programs(cli: Cli, here: Sandbox, pod: str, tmp_path: Path) -> None:
+    status = only(cli("status", "--json"))
+    assert (status["instance"]["proxy"], status["world"]) == (here.instance.proxy, "contoso")
+    assert "control_token" not in status["instance"]
+    assert [one["name"] for one in status["pods"]] == [pod]
+    file = tmp_path / "account.yaml"
+    file.write_text("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: other}\n")
+    assert [(one["object"], one["result"]) for one in only(cli("apply", "-f", file, "--json"))] == [
+        ("ServiceAccount/other", "created"),
+    ]
+
+
 @pytest.mark.usefixtures("here")
 def test_what_was_applied_is_deleted(cli: Cli, pod: str, tmp_path: Path) -> None:
     """Last, since the others need the pod."""

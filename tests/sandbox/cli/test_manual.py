@@ -57,3 +57,23 @@ def test_help_imports_nothing_heavy() -> None:
     program = f"import sys, apim_sandbox.cli.app; print(*sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("cl", ["clock"]),
+        ("get ap", ["apis"]),
+        ("get p", ["pods"]),
+        ("env --for no", ["node"]),
+        ("token ", ["sa", "access"]),
+    ],
+)
+def test_a_shell_completes_commands_and_values(words: str, offered: list[str]) -> None:
+    """Typer's completion, asked as bash asks it."""
+    line = f"apim-sandbox {words}"
+    environment = {
+        "_APIM_SANDBOX_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")),
+    }  # fmt: skip
+    done = CliRunner().invoke(app, [], prog_name="apim-sandbox", env=environment)
+    assert done.output.split() == offered
