@@ -71,7 +71,7 @@ def test_api_management(cloud: Sandbox, sdk: str) -> None:
     printed, requests = ask(cloud, sdk, "api_management.py", SUBSCRIPTION, "contoso-rg", "contoso")
     assert printed == {
         "identity": "SystemAssigned", "made": "by-sdk", "etag": True, "apis": ["echo-api"], "keys": True,
-        "gateways": ["by-sdk", "on-prem"], "left": ["on-prem"],
+        "gateways": ["on-prem", "by-sdk"], "left": ["on-prem"],
     }  # fmt: skip
     service = f"{SHOWN}/Microsoft.ApiManagement/service/contoso"
     gateway = f"{service}/gateways/by-sdk"
