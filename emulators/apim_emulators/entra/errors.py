@@ -371,6 +371,20 @@ _TABLE = (
         "observed", "azure-sdk-for-python#14241", True,
     ),
     ErrorSpec(
+        90024, "temporarily_unavailable", 503, "A transient error has occurred. Try again.",
+        "assumed", "Microsoft's error codes name it RequestBudgetExceededError; error and status are assumed",
+    ),
+    ErrorSpec(
+        90055, "temporarily_unavailable", 429,
+        "There are too many incoming requests. This exception is thrown for blocked tenants.",
+        "assumed", "Microsoft's error codes name it TenantThrottlingError; error and status are assumed",
+    ),
+    ErrorSpec(
+        7000218, "invalid_client", 401,
+        "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        "assumed", "MSAL .NET's MockHelpers (the text); error and status are assumed",
+    ),
+    ErrorSpec(
         50196, "invalid_grant", 400,
         "The server terminated an operation because it encountered a client request loop. Please contact your "
         "app vendor.",

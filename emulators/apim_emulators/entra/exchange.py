@@ -53,7 +53,7 @@ class TokenEndpoint:
             return render(
                 refused, now=now, trace_id=trace_id, correlation_id=request.correlation_id, status=status,
                 error="invalid_request" if status == 400 and refused.spec.code == 70021 else None,
-                headers=_echo(request),
+                headers=_echo(request) | self._wait(cause),
             )  # fmt: skip
         issued = self._issue(attempt)
         self._remember(attempt)
@@ -61,6 +61,11 @@ class TokenEndpoint:
         headers = {**TOKEN_HEADERS, "x-ms-request-id": trace_id, HEADER: _PROVENANCE, **_echo(request)}
         wanted = attempt.wanted.resource if attempt.wanted is not None else ""
         return json_response(answer(issued, version=request.version, resource=wanted), 200, headers)
+
+    def _wait(self, cause: Cause) -> dict[str, str]:
+        """When a throttled client may come again."""
+        seconds = self._directory.settings.retry_after
+        return {"retry-after": str(seconds)} if cause.code == 90055 and seconds is not None else {}
 
     async def _verdict(self, attempt: Attempt) -> tuple[tuple[Rung, ...], Cause | None]:
         rungs, cause = climb(FIRST_STAGE[attempt.grant], attempt)

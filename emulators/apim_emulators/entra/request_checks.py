@@ -7,8 +7,16 @@ from apim_emulators.entra.attempt import Attempt, Outcome, failed, not_evaluable
 from apim_emulators.entra.errors import Cause
 from apim_emulators.entra.model import GUID
 
+JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 NIL = "00000000-0000-0000-0000-000000000000"
+# Grants that need a user; a confidential client must prove itself in these too.
+_FOR_USERS = frozenset(
+    {
+        "authorization_code", "refresh_token", "password", "urn:ietf:params:oauth:grant-type:device_code",
+        JWT_BEARER_GRANT,
+    }
+)  # fmt: skip
 COMMON = frozenset({"common", "consumers"})
 
 
@@ -52,6 +60,9 @@ def grant_type(attempt: Attempt) -> Outcome:
     grant = attempt.request.form.get("grant_type", "")
     if not grant:
         return failed("grant-type", _missing("grant_type"), "client_credentials")
+    shown = attempt.request.assertion or attempt.request.secret
+    if grant in _FOR_USERS and not shown and not (attempt.application and attempt.application.public_client):
+        return failed("grant-type", Cause("client-unproved", 7000218), "client_credentials", grant)
     if grant != "client_credentials":
         cause = Cause("grant-type-unsupported", 70003, {"grant": grant})
         return failed("grant-type", cause, "client_credentials", grant)

@@ -27,6 +27,7 @@ class Settings:
     `random_lifetime`: application tokens live for 60 to 90 minutes instead of exactly one hour.
     `loop_limit`: more identical token requests than this within `loop_window` are a client loop; 0 is off.
     `rate_limit`: token requests a tenant may make within `rate_window` before it gets 429; 0 is off.
+    `rate_answer`: plain text, as the front door does, or AADSTS90055.
     `provider_secret`: what the resource providers show at the internal routes; "" refuses everybody.
     `authority_hosts`: further hosts that instance discovery knows besides Microsoft's and loopback.
     """
@@ -49,6 +50,7 @@ class Settings:
     loop_window: float = 300.0
     rate_limit: int = 0
     rate_window: float = 60.0
+    rate_answer: Literal["plain", "json"] = "plain"
     retry_after: int | None = 60
     reject_replay: bool = False
     provider_secret: str = ""

@@ -30,6 +30,8 @@ class Throttle:
             settings.rate_limit
             and self._count(f"tenant/{request.tenant}", now, settings.rate_window) > settings.rate_limit
         ):
+            if settings.rate_answer == "json":
+                return Cause("tenant-throttled", 90055)
             headers = {HEADER: behaviours.RATE_LIMIT.header}
             if settings.retry_after is not None:
                 headers["retry-after"] = str(settings.retry_after)

@@ -185,7 +185,7 @@ REQUEST = (
     cause("tenant common", 9001023, "path", lambda ask: setattr(ask, "path", "/common/oauth2/v2.0/token")),
     cause("tenant none", 50059, "path", lambda ask: setattr(ask, "path", "/organizations/oauth2/v2.0/token")),
     cause("grant missing", 900144, "grant", lambda ask: ask.form.update(grant_type=None)),
-    cause("grant", 70003, "grant", lambda ask: ask.form.update(grant_type="password")),
+    cause("grant", 70003, "grant", lambda ask: ask.form.update(grant_type="implicit")),
     cause("client missing", 900144, "client", lambda ask: ask.form.update(client_id=None)),
     cause("client nil", 700038, "client", lambda ask: ask.form.update(client_id="0" * 8 + "-0000-0000-0000-" + "0" * 12)),
     cause("scope missing", 900144, "scope", lambda ask: ask.form.update(scope=None)),

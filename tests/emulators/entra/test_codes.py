@@ -134,9 +134,26 @@ async def client_loop(entra: Entra) -> httpx.Response:
     return answers[-1]
 
 
-async def outage(entra: Entra) -> httpx.Response:
+async def throttled(entra: Entra) -> httpx.Response:
+    entra.configure(rate_limit=1, rate_answer="json")
+    await entra.ask()
+    answer = await entra.ask()
+    assert answer.headers["retry-after"] == "60"
+    return answer
+
+
+async def password_grant(entra: Entra) -> httpx.Response:
+    form = {"grant_type": "password", "client_id": APP, "scope": "openid", "username": "u", "password": "p"}
+    return await entra.http.post(f"/{TENANT}/oauth2/v2.0/token", data=form)
+
+
+async def budget(entra: Entra) -> httpx.Response:
+    return await outage(entra, 90024)
+
+
+async def outage(entra: Entra, code: int = 90033) -> httpx.Response:
     faults = Faults()
-    faults.add(Planned("outage", "entra", make_fault("entra-transient", retry_after=5)))
+    faults.add(Planned("outage", "entra", make_fault("entra-transient", retry_after=5, code=code)))
     journal = ActorJournal(entra.journal, "entra", entra.clock)
     gated = FaultGate(create_app(entra.context, entra.directory), "entra", faults, entra.clock, journal)
     transport = httpx.ASGITransport(app=gated)
@@ -323,7 +340,7 @@ CASES: dict[int, tuple[Arrange, int, str, str, bool]] = {
     ),
     70003: (
         from_table("federated", "grant"), 400, "unsupported_grant_type",
-        "The app requested an unsupported grant type 'password'.", False,
+        "The app requested an unsupported grant type 'implicit'.", False,
     ),
     900561: (
         from_table("federated", "method"), 405, "invalid_request",
@@ -383,6 +400,15 @@ CASES: dict[int, tuple[Arrange, int, str, str, bool]] = {
         client_loop, 400, "invalid_grant",
         "The server terminated an operation because it encountered a client request loop. Please contact your app "
         "vendor.", True,
+    ),
+    90024: (budget, 503, "temporarily_unavailable", "A transient error has occurred. Try again.", False),
+    90055: (
+        throttled, 429, "temporarily_unavailable",
+        "There are too many incoming requests. This exception is thrown for blocked tenants.", False,
+    ),
+    7000218: (
+        password_grant, 401, "invalid_client",
+        "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.", False,
     ),
     50049: (unknown_instance, 400, "invalid_instance", "Unknown or invalid instance.", True),
 }  # fmt: skip
