@@ -1,11 +1,17 @@
 """A world becomes the directory that its objects presuppose."""
 
+import pytest
+
+from apim_emulators.apim.settings import ApimSettings
+from apim_emulators.apim.state import ApimState
 from apim_emulators.core.ids import SeededIds
 from apim_emulators.core.keys import PooledKeys
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.entra.state import Directory
-from apim_sandbox.world.default import default_world
-from apim_sandbox.world.seed import seed_entra
+from apim_sandbox.documents import DocumentError
+from apim_sandbox.world.default import SIGN_IN, default_text, default_world, sign_in_text
+from apim_sandbox.world.load import loads
+from apim_sandbox.world.seed import seed_apim, seed_entra
 
 
 def test_a_services_identity_is_there_before_it_signs_in() -> None:
@@ -20,3 +26,58 @@ def test_a_services_identity_is_there_before_it_signs_in() -> None:
         "contoso", "ManagedIdentity", True,
     )  # fmt: skip
     assert principal.alternative_names[0] == "isExplicit=False"
+
+
+def test_what_a_service_says_beside_apis_and_gateways_is_told_to_its_gateways() -> None:
+    """Policies in their three scopes, named values, keys and host names reach the feed."""
+    policy = "<policies><inbound><base /></inbound></policies>"
+    text = (
+        default_text()
+        .replace(
+            "            apis:\n",
+            f"            policy: {policy}\n            hostNames: [configuration.sandbox.test]\n"
+            "            legacyApi: Disabled\n            namedValues: [{name: word, value: hello}]\n"
+            "            subscriptions: [{name: all, primaryKey: not-a-real-key}]\n            apis:\n",
+        )
+        .replace(
+            "path: echo\n",
+            f"path: echo\n                policy: {policy}\n                subscriptionRequired: true\n",
+        )
+        .replace("urlTemplate: /*}", f'urlTemplate: /*, policy: "{policy}"}}')
+        .replace("apis: [echo-api]", "apis: [echo-api]\n                hostNames: [api.test]")
+    )  # fmt: skip
+    state = ApimState(MemoryStore(), PooledKeys(), ApimSettings("secret"))
+    seed_apim(loads(text), state)
+    (service,) = state.services()
+    (gateway,) = state.gateways(service.id)
+    told = state.snapshot(gateway)[1]
+    assert (service.host_names, service.legacy_api) == (("configuration.sandbox.test",), "Disabled")
+    assert sorted(told) == [
+        "apis/echo-api", "gateway", "hostnameConfigurations/api.test", "namedValues/word", "policy",
+        "subscriptions/all",
+    ]  # fmt: skip
+    echo = told["apis/echo-api"]
+    assert (echo["policy"], echo["operations"][0]["policy"]) == (policy, policy)
+    assert (echo["subscriptionRequired"], told["subscriptions/all"]["apis"]) == (True, ["echo-api"])
+
+
+def test_a_policy_that_is_none_is_a_mistake_of_the_file() -> None:
+    """Shown where it stands, before anything starts."""
+    wrong = f"path: echo\n{' ' * 16}policy: <policies><inboud/></policies>\n"
+    with pytest.raises(DocumentError, match="'inboud' is no section"):
+        loads(default_text().replace("path: echo\n", wrong))
+
+
+def test_each_way_to_sign_in_has_its_world() -> None:
+    """One with a federated credential, one with a secret, one with neither application nor reader role."""
+    worlds = {mode: loads(sign_in_text(mode)) for mode in SIGN_IN}
+    found = {
+        mode: [
+            (len(one.federated_identity_credentials), len(one.client_secrets))
+            for one in world.tenants[0].applications
+            if one.name != "operator"
+        ]
+        for mode, world in worlds.items()
+    }
+    assert found == {"workload-identity": [(1, 0)], "entra-app": [(0, 1)], "gateway-token": []}
+    assert [len(world.subscriptions[0].role_assignments) for world in worlds.values()] == [3, 3, 1]
