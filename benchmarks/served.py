@@ -21,7 +21,8 @@ from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cli.updown import run_live
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.instance import StateDir
-from apim_sandbox.server import Router, keep_record, live_client, live_surroundings, load_world
+from apim_sandbox.server import Router, keep_record
+from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 
 
 async def serve(state: StateDir) -> None:

@@ -27,7 +27,7 @@ from apim_emulators.core.journal import Record
 from apim_sandbox import __version__
 from apim_sandbox.client import Operator, Sandbox
 from apim_sandbox.instance import Instance, StateDir
-from apim_sandbox.server import load_world
+from apim_sandbox.surroundings import load_world
 from apim_sandbox.world.seed import operator_of, service_names
 
 IMAGE_VARIABLE = "APIM_SANDBOX_IMAGE"

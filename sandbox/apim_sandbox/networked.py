@@ -28,16 +28,8 @@ from apim_sandbox.cluster.protocol import Cluster
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import StateDir
-from apim_sandbox.server import (
-    ServerOptions,
-    Status,
-    keep_record,
-    kept_clock,
-    live_client,
-    live_surroundings,
-    load_world,
-    pod_variables,
-)
+from apim_sandbox.server import ServerOptions, Status, keep_record, kept_clock, pod_variables
+from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, service_names
 

@@ -30,7 +30,7 @@ from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_ho
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import EdgeApp, Target, listen, serving
 from apim_sandbox.instance import InstanceError, StateDir
-from apim_sandbox.server import live_client, live_surroundings, load_world
+from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 
 GROUPS = (("oidc", "webhook"), ("entra",), ("arm", "apim"))

@@ -8,7 +8,6 @@ with it: each holds the reading end of a pipe that only this process keeps open.
 import json
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, GatewayLogged, WorldLoaded
@@ -25,16 +23,15 @@ from apim_emulators.core.faults import Faults
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import MemoryJournal, Record, encode
-from apim_emulators.core.keys import FreshKeys
-from apim_emulators.core.store import MemoryStore, SqliteStore
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import __version__, echo
-from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings, by_address, issuer_hosts
+from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
 from apim_sandbox.attachments import kept_attachments
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
+from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
@@ -95,17 +92,6 @@ async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None
             listeners.close()
 
 
-def load_world(path: Path | None) -> World:
-    """The world of a file, or the built-in one. Raises `DocumentError`."""
-    if path is None:
-        from apim_sandbox.world.default import default_world
-
-        return default_world()
-    from apim_sandbox.world.load import load
-
-    return load(path)
-
-
 def remember_world(state: StateDir, world: World) -> None:
     """Refuse to mix what is kept from one world with another."""
     digest = sha256(world.model_dump_json().encode()).hexdigest()
@@ -151,26 +137,6 @@ def bind(options: ServerOptions) -> Listeners:
             one.close()
         raise
     return Listeners(*bound)
-
-
-def live_client(proxy: str, context: ssl.SSLContext) -> httpx.AsyncClient:
-    """How parts of a live sandbox reach each other: by real names, over TLS.
-
-    Through the proxy; without one (as containers), the network's name service knows the names.
-    """
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=60)
-    return httpx.AsyncClient(proxy=proxy or None, verify=context, trust_env=False, timeout=10, limits=limits)
-
-
-def live_surroundings(
-    state: StateDir, clock: MasterClock, sink: Any, http: httpx.AsyncClient, faults: Faults
-) -> Surroundings:
-    """System time, random ids, fresh keys, and one SQLite file an emulator."""
-
-    def store(name: str) -> MemoryStore:
-        return SqliteStore(state.path / f"{name}.sqlite")
-
-    return Surroundings(clock, RandomIds(), sink, FreshKeys(), store, http, state.secrets(), faults)
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ def start(options: UpOptions, *, detach: bool) -> int:
     """Run a sandbox here until it is stopped, or in the background until `down`."""
     if detach:
         if options.world is not None:  # its mistakes are shown here, all of them, not in a log
-            from apim_sandbox.server import load_world
+            from apim_sandbox.surroundings import load_world
 
             load_world(options.world)
         instance, _ = start_detached(options)

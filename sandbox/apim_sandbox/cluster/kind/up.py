@@ -21,7 +21,7 @@ from apim_sandbox.cluster.kind.webhook import Variant
 from apim_sandbox.edge import listen
 from apim_sandbox.instance import Instance, InstanceError, answers, write_private
 from apim_sandbox.prepare import prepare, publish
-from apim_sandbox.server import load_world
+from apim_sandbox.surroundings import load_world
 from apim_sandbox.world.model import World
 
 T = TypeVar("T")
