@@ -354,6 +354,9 @@ def scenario_run(
     which: ScenarioArguments = None,
     seed: Annotated[int, typer.Option(help="Another order of what happens at the same time.")] = 0,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a report with the picture of each walk to this file.")
+    ] = None,
     as_json: JsonOption = False,
     walk: Annotated[bool, typer.Option("--walk", help="Show each walk and its explanation.")] = False,
     twins: Annotated[
@@ -368,7 +371,9 @@ def scenario_run(
     from apim_sandbox.scenario.command import run_scenarios
 
     raise typer.Exit(
-        run_scenarios(which or [], seed=seed, junit=junit, as_json=as_json, walk=walk, twins=twins, jobs=jobs)
+        run_scenarios(
+            which or [], seed=seed, junit=junit, html=html, as_json=as_json, walk=walk, twins=twins, jobs=jobs
+        )
     )
 
 

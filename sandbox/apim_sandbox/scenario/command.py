@@ -15,6 +15,7 @@ from apim_sandbox.documents import DocumentError, Place
 from apim_sandbox.insight.walk import build
 from apim_sandbox.scenario import report
 from apim_sandbox.scenario.catalogue import chosen
+from apim_sandbox.scenario.html import html as page
 from apim_sandbox.scenario.runner import Proof, Result
 from apim_sandbox.scenario.suite import run_all
 
@@ -48,6 +49,7 @@ def run_scenarios(
     *,
     seed: int = 0,
     junit: Path | None = None,
+    html: Path | None = None,
     as_json: bool = False,
     walk: bool = False,
     twins: bool = False,
@@ -79,6 +81,10 @@ def run_scenarios(
     results = [proof.broken for proof in proofs]
     if junit is not None:
         junit.write_bytes(report.junit(results))
+    if html is not None:
+        html.write_text(page(results), encoding="utf-8")
+        if not as_json:
+            terminal.print([line("Report:  ", (html.resolve().as_uri(), "command"))])
     return BROKEN if complaints or any(not result.passed for result in results) else 0
 
 

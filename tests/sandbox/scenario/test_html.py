@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from apim_sandbox.insight.walk import Walk
+from apim_sandbox.scenario.command import run_scenarios
 from apim_sandbox.scenario.html import html, told_walk
 from apim_sandbox.scenario.load import load
 from apim_sandbox.scenario.picture import picture
@@ -136,3 +137,13 @@ def test_the_outcomes_are_counted(results: dict[str, Result]) -> None:
 def test_no_signature_and_no_secret_is_in_the_page(results: dict[str, Result]) -> None:
     """Tokens are shown decoded; three base64url parts joined by dots would be a whole one."""
     assert not re.search(r"eyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", html(list(results.values())))
+
+
+def test_the_command_writes_the_report_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`scenario run --html FILE`."""
+    file = tmp_path / "report.html"
+    assert run_scenarios(["healthy/article"], html=file) == 0
+    assert parsed(file.read_text(encoding="utf-8")).ids == ["healthy-article"]
+    assert file.as_uri() in capsys.readouterr().out
