@@ -253,7 +253,8 @@ async def test_a_body_that_names_another_account_is_invalid(http: httpx.AsyncCli
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"[]", b"{", b'{"spec":[]}', b'{"spec":{"audiences":"a"}}', b'{"spec":{"audiences":[1]}}',
+        b"", b"[]", b"{", b'{"spec":[]}', b'{"spec":true}',
+        b'{"spec":{"audiences":"a"}}', b'{"spec":{"audiences":[1]}}',
         b'{"spec":{"expirationSeconds":"3600"}}', b'{"spec":{"expirationSeconds":true}}',
         b'{"spec":{"expirationSeconds":1e400}}', b'{"spec":{"expirationSeconds":99999999999999999999}}',
         b'{"spec":{"boundObjectRef":1}}', b'{"spec":{"boundObjectRef":{"kind":1}}}', b'{"kind":"Pod"}',

@@ -198,3 +198,6 @@ def test_the_flags_say_where_certificates_are_and_whether_others_keep_them() -> 
     )
     assert (default.cert_dir, default.rotates) == ("/certs", True)
     assert (given.cert_dir, given.rotates) == ("/etc/certs", False)
+    for text, rotates in (("false", True), ("true", False)):
+        flags = (f"--disable-cert-rotation={text}",)
+        assert configure(flags, environment, admin_token="admin").rotates is rotates

@@ -171,13 +171,16 @@ def test_ephemeral_containers_and_unknown_members_pass_through() -> None:
     assert {key: spec[key] for key in extra} == extra
 
 
-def test_a_cluster_trust_bundle_can_hold_the_certificate_authority() -> None:
-    selector = {"matchLabels": {"a": "b"}}
+@pytest.mark.parametrize("selector", [None, {"matchLabels": {"a": "b"}}])
+def test_a_cluster_trust_bundle_can_hold_the_certificate_authority(
+    selector: dict[str, dict[str, str]] | None,
+) -> None:
     custom = CustomTokenEndpoint(
         "azure.workload.identity/use-x", "api://x", ca_signer="s/s", ca_selector=selector
     )
     config = MutationConfig("tenant", custom=custom)
     pod = a_pod(annotations={"use-x": "True"})
     sources = patched(pod, config)["spec"]["volumes"][0]["projected"]["sources"]
-    bundle = {"signerName": "s/s", "labelSelector": selector, "optional": False, "path": "ca-cert/ca.crt"}
-    assert sources[1:] == [{"clusterTrustBundle": bundle}]
+    bundle = {"signerName": "s/s", "optional": False, "path": "ca-cert/ca.crt"}
+    chosen = {} if selector is None else {"labelSelector": selector}
+    assert sources[1:] == [{"clusterTrustBundle": {**bundle, **chosen}}]
