@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def functions_of(path: str) -> frozenset[str]:
     """The names of the test functions in a file, methods as `Class::name`."""
     file = ROOT / path
     if not file.exists():
@@ -34,7 +34,7 @@ def tests_of(path: str) -> frozenset[str]:
 def test_each_behaviour_has_its_witness(behaviour: Behaviour) -> None:
     """The test that would fail if the behaviour were gone exists."""
     path, _, name = behaviour.witness.partition("::")
-    assert name.partition("[")[0] in tests_of(path), f"{behaviour.witness} does not exist"
+    assert name.partition("[")[0] in functions_of(path), f"{behaviour.witness} does not exist"
 
 
 def test_the_page_is_current() -> None:
