@@ -8,6 +8,9 @@ from tests.sandbox.cluster.rig import MANIFEST, rig
 from apim_emulators.core.events import ObjectApplied
 from apim_sandbox.cluster.embedded.manifest import manifests
 from apim_sandbox.cluster.embedded.places import places
+from apim_sandbox.scenario.catalogue import folder
+from apim_sandbox.scenario.load import load
+from apim_sandbox.scenario.runner import run
 
 USE = "labels/azure.workload.identity/use"
 TEXT = MANIFEST.read_text()
@@ -63,3 +66,14 @@ async def test_the_journal_has_the_places_of_what_was_applied(tmp_path: Path) ->
         )
         assert applied.places["serviceAccountName"].startswith("k8s/gateway.yaml:")
         assert stands_at(applied.places["serviceAccountName"]) == "apim-gateway-workload-identity"
+
+
+def test_an_explanation_points_at_the_value_that_is_to_be_changed() -> None:
+    """The whole way: manifest, cluster, Entra's refusal, mend."""
+    explanation = run(load(folder() / "entra/subject-mismatch.yaml")).explanation
+    assert explanation is not None
+    (mend,) = [one for one in explanation.mends if one.side == "manifest"]
+    assert mend.where.startswith("examples/article/gateway.yaml:")
+    line = TEXT.splitlines()[int(mend.where.split(":")[1]) - 1]
+    assert line.strip().startswith("serviceAccountName: ")
+    assert int(mend.where.split(":")[2]) == line.index(": ") + 3
