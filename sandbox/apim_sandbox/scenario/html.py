@@ -103,11 +103,13 @@ def _scenario(result: Result) -> Iterator[str]:
         yield f"<p class=problem>{_text(result.problem)}</p>"
     walk = told_walk(result)
     if walk.hops:
-        if walk.broken is None and result.explanation is not None and not walk.complete:
-            yield "<p class=note>No hop of the walk failed; the reason is below.</p>"
-        yield f"<figure>{picture(walk)}</figure>"
+        stopped = result.explanation.hop if result.explanation is not None and not _well(result) else None
+        yield f"<figure>{picture(walk, stopped)}</figure>"
         yield from _hops(walk, compare=result.explanation is None)
-    if result.explanation is not None:
+    if result.explanation is not None and _well(result):
+        meanwhile = _text(result.explanation.headline)
+        yield f"<section class=why><p class=quiet>Well at the end. Meanwhile: {meanwhile}</p></section>"
+    elif result.explanation is not None:
         yield from _explanation(result.explanation)
     else:
         yield "<section class=why><p class=quiet>Nothing was broken.</p></section>"
@@ -116,9 +118,14 @@ def _scenario(result: Result) -> Iterator[str]:
     yield "</article>"
 
 
+def _well(result: Result) -> bool:
+    """Whether nothing was meant to break, and nothing was broken at the end."""
+    return not result.scenario.cause and not result.healthy
+
+
 def told_walk(result: Result) -> Walk:
     """The walk as it stood at the failure that is explained, also when it was mended before the end."""
-    if result.explanation is None or not result.explanation.records:
+    if result.explanation is None or not result.explanation.records or _well(result):
         return build(result.records)
     until = max(result.explanation.records)
     then = build((one for one in result.records if one.sequence <= until), result.explanation.pod or None)

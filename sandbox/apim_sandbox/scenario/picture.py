@@ -33,17 +33,20 @@ _TOP = 64
 _ROW = 42
 
 
-def picture(walk: Walk) -> str:
-    """The SVG; an empty walk is all unreached."""
+def picture(walk: Walk, stopped: int | None = None) -> str:
+    """The SVG; an empty walk is all unreached.
+
+    `stopped` is the hop to mark when none of the walk says that it failed.
+    """
     hops = {hop.number: hop for hop in walk.hops}
     height = _TOP + _ROW * len(_HOPS) + 8
-    broken = walk.broken
+    at = walk.broken.number if walk.broken is not None else stopped
     parts = [
         f'<svg class="walk" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="{escape(_alt(walk), quote=True)}">'
     ]
-    if broken is not None:
-        y = _y(broken.number)
+    if at is not None:
+        y = _y(at)
         parts.append(
             f'<rect class="band" x="4" y="{y - 27}" width="{_WIDTH - 8}" height="{_ROW - 2}" rx="6"/>'
         )
@@ -53,15 +56,21 @@ def picture(walk: Walk) -> str:
         parts.append(f'<rect class="party" x="{x - 48:.1f}" y="12" width="96" height="28" rx="6"/>')
         parts.append(f'<text class="name" x="{x:.1f}" y="31">{escape(name)}</text>')
     for number in _HOPS:
-        parts += _arrow(number, hops.get(number))
+        parts += _arrow(number, hops.get(number), failed=number == at)
     return "".join([*parts, "</svg>"])
 
 
-def _arrow(number: int, hop: Hop | None) -> list[str]:
+def _arrow(number: int, hop: Hop | None, *, failed: bool) -> list[str]:
     caller, callee, label = _HOPS[number]
     if hop is not None:
         caller, callee = _party(hop.caller, caller), _party(hop.callee, callee)
-    style = "never" if hop is None else {"ok": "ok", "failed": "failed", "info": "info"}[hop.verdict]
+    style = (
+        "failed"
+        if failed
+        else "never"
+        if hop is None
+        else {"ok": "ok", "failed": "failed", "info": "info"}[hop.verdict]
+    )
     y = _y(number)
     start, end = _x(caller), _x(callee)
     if caller == callee:

@@ -14,9 +14,9 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:0}h3{font-size:16px;ma
 a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
 p{margin:8px 0}.counts{margin:0 0 18px}.counts b{margin-right:10px}.counts span{color:var(--dim)}
 b.passed{color:var(--ok)}b.failed{color:var(--bad)}b.skipped{color:var(--info)}
-nav{display:grid;grid-template-columns:repeat(auto-fill,minmax(230px,1fr));gap:14px 22px;margin-bottom:28px;
+nav{columns:230px;column-gap:22px;margin-bottom:28px;
 background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px}
-nav h2{font-size:14px}nav h2 span{color:var(--dim);font-weight:400}
+nav h2{font-size:14px;break-after:avoid}nav section{margin-bottom:12px}nav h2 span{color:var(--dim);font-weight:400}
 nav ul{list-style:none;margin:4px 0 0;padding:0;font-size:13px}nav li{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 nav li::before{content:"✓ ";color:var(--ok)}nav li.failed::before{content:"✗ ";color:var(--bad)}
 nav li.failed a{color:var(--bad);font-weight:600}nav li.skipped::before{content:"– ";color:var(--info)}

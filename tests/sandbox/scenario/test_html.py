@@ -147,3 +147,10 @@ def test_the_command_writes_the_report_and_says_where(
     assert run_scenarios(["healthy/article"], html=file) == 0
     assert parsed(file.read_text(encoding="utf-8")).ids == ["healthy-article"]
     assert file.as_uri() in capsys.readouterr().out
+
+
+def test_a_hop_that_the_explanation_names_is_marked_where_no_hop_says_so() -> None:
+    """A pod that never ran has no failed hop, but a place where it stopped."""
+    svg = picture(Walk("", ()), 3)
+    assert re.findall(r'<circle class="number (\w+)"', svg) == ["never", "never", "failed"] + ["never"] * 6
+    assert svg.count('class="band"') == 1
