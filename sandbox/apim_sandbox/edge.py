@@ -24,6 +24,7 @@ from apim_sandbox.hosts import ByAddress, HostTable
 KEEP_ALIVE = 75  # seconds; uvicorn's default of 5 closes on every client that polls each 10 s
 MAX_HEAD = 16 * 1024  # bytes of a CONNECT request
 HEAD_TIMEOUT = 10  # seconds
+MAX_HEADERS = 64 * 1024  # bytes of a request's header fields
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -70,6 +71,10 @@ class EdgeApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            message = f"the header fields are longer than {MAX_HEADERS} bytes\n"
+            await PlainTextResponse(message, 431)(scope, receive, send)
             return
         host = _host(scope)
         if host in _LOCAL and self._by_address is not None:

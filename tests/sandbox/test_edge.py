@@ -128,3 +128,11 @@ async def test_a_taken_port_names_itself_and_the_option() -> None:
     message = str(caught.value)
     assert message.startswith(f"port {port} on 127.0.0.1 can't be used (Address already in use)")
     assert message.endswith("choose another with --edge-port PORT")
+
+
+async def test_header_fields_beyond_the_limit_are_refused(tmp_path: Path) -> None:
+    """431 before any emulator sees them; what clients really send passes."""
+    async with edge(tmp_path) as client:
+        url = "https://login.microsoftonline.com/t/oauth2/v2.0/token"
+        assert (await client.get(url, headers={"x-long": "a" * 60_000})).status_code == 200
+        assert (await client.get(url, headers={"x-long": "a" * 66_000})).status_code == 431
