@@ -16,6 +16,8 @@ from apim_emulators.entra.settings import Settings
 from apim_emulators.entra.state import Directory
 from apim_emulators.entra.tokens import grant_of
 
+_TO_URL = str.maketrans("+/", "-_")  # base64's standard alphabet as base64url's
+
 
 def gather(request: TokenRequest, directory: Directory, settings: Settings, now: float, at: float) -> Attempt:
     """The facts about `request`: Entra's time is `now`, the directory is seen as of `at`."""
@@ -124,5 +126,9 @@ def _named(certificate: KeyCredential, jws: Jws) -> bool:
 
 
 def _thumbprint(presented: object) -> str:
-    """As RFC 7515 writes it: MSAL for Python pads its thumbprints (msal/oauth2cli/assertion.py)."""
-    return text(presented).rstrip("=")
+    """As RFC 7515 writes it, whichever base64 the client took.
+
+    MSAL for Python pads its thumbprints (msal/oauth2cli/assertion.py); MSAL for Go writes them in the
+    standard alphabet.
+    """
+    return text(presented).rstrip("=").translate(_TO_URL)
