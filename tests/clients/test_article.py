@@ -12,6 +12,8 @@ import pytest
 from apim_emulators.core.events import ConfigurationAnswered
 from apim_sandbox.client import Sandbox
 
+pytestmark = pytest.mark.large
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "article.md"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -13,6 +13,8 @@ from tests.clients.running import exchanges, inside, last, sent
 from apim_emulators.core.events import ResourceChanged
 from apim_sandbox.client import Sandbox
 
+pytestmark = pytest.mark.large
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "article"
 SUBSCRIPTION = "/subscriptions/22222222-2222-4222-8222-222222222222"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/contoso-rg"

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.clients.running import exchanges, last, run, sent
 
 from apim_sandbox.client import Sandbox
+
+pytestmark = pytest.mark.large
 
 HERE = Path(__file__).parent
 SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"

@@ -52,11 +52,13 @@ def times(records: Sequence[Record], wanted: Callable[[Record], bool]) -> list[f
     return [record.at for record in records if wanted(record)]
 
 
+@pytest.mark.long
 def test_a_day_gives_the_same_journal_twice(days: tuple[bytes, bytes]) -> None:
     """Byte for byte, from the same seed, whatever order the process's hashes have."""
     assert days[0] == days[1]
 
 
+@pytest.mark.long
 def test_the_gateway_polls_ten_seconds_after_each_answer(day: list[Record]) -> None:
     """A day has 8,640 polls less the start, each exactly on time."""
     polls = times(
@@ -67,6 +69,7 @@ def test_the_gateway_polls_ten_seconds_after_each_answer(day: list[Record]) -> N
     assert len(polls) == 8639
 
 
+@pytest.mark.long
 def test_the_gateway_beats_every_minute(day: list[Record]) -> None:
     """A heartbeat each 60 seconds, from the first configuration on."""
     beats = times(
@@ -78,6 +81,7 @@ def test_the_gateway_beats_every_minute(day: list[Record]) -> None:
     assert {round(later - earlier, 3) for earlier, later in pairwise(beats)} == {60.0}
 
 
+@pytest.mark.long
 def test_the_kubelet_renews_the_token_at_four_fifths_of_its_life(day: list[Record]) -> None:
     """An hour's token is renewed after 48 minutes, up to 10 seconds early."""
     projections = times(day, lambda record: isinstance(record.event, TokenProjected))
@@ -86,6 +90,7 @@ def test_the_kubelet_renews_the_token_at_four_fifths_of_its_life(day: list[Recor
     assert all(2870 <= gap <= 2881 for gap in gaps)
 
 
+@pytest.mark.long
 def test_the_gateway_asks_entra_only_when_its_token_is_about_to_end(day: list[Record]) -> None:
     """About once in 55 minutes, each time with the assertion that is in the file then."""
     exchanges = [

@@ -10,6 +10,8 @@ from apim_emulators.core.faults import Planned, make_fault
 from apim_emulators.oidc.state import IssuerState
 from apim_sandbox.virtual import run_virtual
 
+pytestmark = pytest.mark.long
+
 DAY = 24 * 3600
 
 

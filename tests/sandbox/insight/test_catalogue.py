@@ -9,6 +9,8 @@ from apim_sandbox.scenario.catalogue import folder
 from apim_sandbox.scenario.load import files_of, load
 from apim_sandbox.scenario.runner import run
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("path", list(files_of(folder())), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_first_line_names_the_declared_cause(path: Path) -> None:

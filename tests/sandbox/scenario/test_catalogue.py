@@ -53,6 +53,7 @@ def test_no_two_scenarios_have_the_same_cause() -> None:
     assert [ids for ids in causes.values() if len(ids) > 1] == []
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_journal_in_any_order_and_in_any_process() -> None:
     """Byte for byte."""
     forwards = {one.broken.scenario.id: one.broken.journal for one in run_all(CATALOGUE, seed=7, jobs=2)}

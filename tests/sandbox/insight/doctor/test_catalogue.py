@@ -12,6 +12,8 @@ from apim_sandbox.scenario.load import Loaded, files_of, load
 from apim_sandbox.world.default import default_text
 from apim_sandbox.world.load import loads
 
+pytestmark = pytest.mark.long
+
 
 def _catalogue() -> list[Loaded]:
     return [load(path) for path in files_of(folder())]
