@@ -77,7 +77,7 @@ async def test_without_the_servers_version_no_proxy_is_placed(
     ("depth", "message"),
     [
         (100, None),
-        (900, "exceeded max depth"),
+        (600, "exceeded max depth"),
         (5000, "couldn't get version/kind; json parse error: exceeded max depth"),
     ],
 )

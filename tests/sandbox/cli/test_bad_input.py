@@ -73,7 +73,7 @@ def test_a_port_that_is_taken(cli: Cli, nowhere: Path, detach: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = cli("up", f"--edge-port={port}", "--proxy-port=0", "--control-port=0", *["-d"] * detach)
-    holder = re.search(r" by process \d+ \([^)]*\)", ended.err)  # read from /proc, where there is one
+    holder = re.search(r" by process \d+ \(.*\)(?=;)", ended.err)  # read from /proc, where there is one
     said = (
         f"port {port} on 127.0.0.1 can't be used (Address already in use){holder[0] if holder else ''}; "
         "choose another with --edge-port PORT"
