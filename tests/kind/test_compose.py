@@ -14,7 +14,7 @@ from tests.kind.conftest import missing
 from apim_sandbox.cluster.kind import image
 from apim_sandbox.edge import listen
 
-pytestmark = pytest.mark.kind
+pytestmark = pytest.mark.kind_lives
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,7 +12,7 @@ from tests.kind.conftest import Kind, apim_sandbox
 
 from apim_sandbox.cluster.kind.layout import Layout
 
-pytestmark = pytest.mark.kind
+pytestmark = pytest.mark.kind_lives
 SECOND = "apim-sandbox-second"
 
 

@@ -8,7 +8,7 @@ from tests.kind.conftest import Kind
 
 from apim_sandbox.cluster.kind.webhook import VARIANTS, Variant
 
-pytestmark = pytest.mark.kind
+pytestmark = pytest.mark.kind_lives
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
