@@ -30,7 +30,8 @@ with AuthorizationManagementClient(DefaultAzureCredential(), subscription) as cl
         ),
     )
     listed = client.role_assignments.list_for_scope(scope, filter=f"principalId eq '{principal}'")
-    held = [each.role_definition_id == definition.id for each in listed]
+    # Others may hold roles in the same cloud: only our own assignment counts.
+    held = [True for each in listed if each.role_definition_id == definition.id]
     deleted = client.role_assignments.delete_by_id(assignment.id)
     print(
         json.dumps(
