@@ -7,6 +7,7 @@ Names that the sandbox does not stand in for are refused at the proxy unless the
 """
 
 import gc
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -90,6 +91,12 @@ class EdgeApp:
         await app(scope, receive, send)
 
 
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """A request that is cancelled because we stop is no error; uvicorn logs it as one, with a traceback."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != "CancelledError"
+
+
 class Server(uvicorn.Server):
     """uvicorn that leaves the process's signals alone: whoever started us handles them."""
 
@@ -117,6 +124,7 @@ async def serving(
         h11_max_incomplete_event_size=65536,
     )  # fmt: skip
     config.load()
+    logging.getLogger("uvicorn.error").addFilter(_worth_telling)
     config.ssl = tls
     server = Server(config)
     async with anyio.create_task_group() as tasks:
