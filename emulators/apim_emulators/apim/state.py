@@ -3,7 +3,7 @@
 Every change is published to the feeds of the gateways that it concerns before the method returns.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from apim_emulators.apim.feed import Compacted, FeedEvent, Head, Page
 from apim_emulators.apim.model import Api, Gateway, GatewayApi, GatewayKeys, Instance, Service
 from apim_emulators.apim.parts import P, Part, Parts, service_of, shown
 from apim_emulators.apim.settings import ApimSettings
-from apim_emulators.core.events import ResourceChanged
+from apim_emulators.core.changes import resource_changed
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.keys import KeySource
@@ -319,20 +319,6 @@ class ApimState:
             self._heads.put(key, Head(revision, floor))
 
     def _tell(self, noun: str, id_: str, name: str, before: Any, after: Any, by: str) -> None:
-        if self.journal is None or (before == after and before is not None):
-            return
-        self.journal.append(
-            ResourceChanged(
-                type=noun,
-                id=id_,
-                name=name,
-                change="created" if before is None else "deleted" if after is None else "updated",
-                by=by,
-                before=_properties(before),
-                after=_properties(after),
-            )
-        )
-
-
-def _properties(value: Any) -> Mapping[str, Any]:
-    return {} if value is None else shown(value)
+        event = resource_changed(noun, id_, name, before, after, by, shown)
+        if self.journal is not None and event is not None:
+            self.journal.append(event)

@@ -4,8 +4,7 @@ Role and deny assignments are written with a `visible_at`: whoever lists them se
 whoever *authorizes* with them sees it once it has propagated (Microsoft: up to ten minutes).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
@@ -19,7 +18,7 @@ from apim_emulators.arm.model import (
     UserAssignedIdentity,
 )
 from apim_emulators.arm.scopes import is_management_group, key, subscription_of
-from apim_emulators.core.events import ResourceChanged
+from apim_emulators.core.changes import resource_changed
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.rbac import DenyAssignment, RoleAssignment, RoleDefinition, covers, role_guid
 from apim_emulators.core.store import ALWAYS, Store
@@ -214,20 +213,6 @@ class ArmState:
         self._tell("roleAssignment", assignment.id, name, before, after, by)
 
     def _tell(self, noun: str, id_: str, name: str, before: Any, after: Any, by: str) -> None:
-        if self.journal is None or (before == after and before is not None):
-            return
-        self.journal.append(
-            ResourceChanged(
-                type=noun,
-                id=id_,
-                name=name,
-                change="created" if before is None else "deleted" if after is None else "updated",
-                by=by,
-                before=_properties(before),
-                after=_properties(after),
-            )
-        )
-
-
-def _properties(value: Any) -> Mapping[str, Any]:
-    return {} if value is None else asdict(value)
+        event = resource_changed(noun, id_, name, before, after, by)
+        if self.journal is not None and event is not None:
+            self.journal.append(event)
