@@ -121,6 +121,14 @@ HOSTS = Behaviour(
     "Microsoft's custom domains for API Management",
     f"{_APP}::test_a_custom_host_name_reaches_its_service",
 )
+HOSTNAMES = Behaviour(
+    "apim-gateway-hostnames",
+    "documented",
+    "a gateway's hostname configurations name a certificate of the service, by its id or by "
+    "/certificates/{name}; the gateway is told of both",
+    "azure-rest-api-specs: Gateway Hostname Configuration; that a name can be had once is ours",
+    "tests/emulators/apim/test_parts.py::test_a_host_name_of_a_gateway_is_made_changed_and_deleted",
+)
 INSTANCES = Behaviour(
     "apim-instances",
     "assumed",
@@ -132,5 +140,5 @@ INSTANCES = Behaviour(
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     EVENTS, SNAPSHOT, HEARTBEAT, COMPACTION, SLASHES, FORBIDDEN, VALIDATOR, UNAUTHORIZED, UNKNOWN_GATEWAY,
-    GATEWAY_TOKEN, TOKEN_EVENTS, THROTTLED, LEGACY, HOSTS, INSTANCES,
+    GATEWAY_TOKEN, TOKEN_EVENTS, THROTTLED, LEGACY, HOSTS, HOSTNAMES, INSTANCES,
 )  # fmt: skip

@@ -65,13 +65,21 @@ def create_app(context: Context, state: ApimState, settings: ApimSettings) -> AS
     """The resource provider. FastAPI is imported here, not before."""
     from fastapi import FastAPI
 
-    from apim_emulators.apim import operations, routes_apis, routes_gateways, routes_parts, routes_services
+    from apim_emulators.apim import (
+        operations,
+        routes_apis,
+        routes_gateways,
+        routes_hostnames,
+        routes_parts,
+        routes_services,
+    )
 
     if state.journal is None:
         state.journal = context.journal
     provider = Provider(context, state, settings)
     app = FastAPI(title="Microsoft.ApiManagement (sandbox)", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(routes_gateways.router(provider))
+    app.include_router(routes_hostnames.router(provider))
     app.include_router(routes_apis.router(provider))
     app.include_router(routes_parts.router(provider))
     followed = operations.Operations(provider)

@@ -1,6 +1,7 @@
 """What hangs below a service: policies, named values, certificates, products and subscriptions."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -17,7 +18,15 @@ from apim_emulators.apim.entity import (
     service_of,
 )
 from apim_emulators.apim.errors import API_NOT_FOUND, PART_NOT_FOUND, VALIDATION_ERROR, ApimRefusedError
-from apim_emulators.apim.parts import Certificate, NamedValue, Part, Policy, Product, Subscription
+from apim_emulators.apim.parts import (
+    Certificate,
+    HostnameConfiguration,
+    NamedValue,
+    Part,
+    Policy,
+    Product,
+    Subscription,
+)
 from apim_emulators.apim.policy_text import problem_of
 from apim_emulators.apim.resources import BASE, Provider
 from apim_emulators.core.clock import rfc3339
@@ -117,17 +126,27 @@ def _shown(part: Part) -> tuple[str, dict[str, Any]]:
                 "scope": part.scope,
                 "state": part.state,
             }
-        case _:
-            return part.noun, {}
+        case HostnameConfiguration():
+            return "gateways/hostnameConfigurations", {
+                "hostname": part.hostname,
+                "certificateId": part.certificate_id or None,
+                "negotiateClientCertificate": part.negotiate_client_certificate,
+                "tls10Enabled": part.tls10_enabled,
+                "tls11Enabled": part.tls11_enabled,
+                "http2Enabled": part.http2_enabled,
+            }
 
 
 def router(provider: Provider) -> APIRouter:
     routes = APIRouter(route_class=provider.route_class(), tags=["Policies, values, certificates, keys"])
     _policies(provider, routes)
-    _family(provider, routes, "namedValues", NamedValue, _named_value)
-    _family(provider, routes, "certificates", Certificate, _certificate)
-    _family(provider, routes, "products", Product, _product)
-    _family(provider, routes, "subscriptions", Subscription, _subscription)
+    for segment, kind, make in (
+        ("namedValues", NamedValue, _named_value),
+        ("certificates", Certificate, _certificate),
+        ("products", Product, _product),
+        ("subscriptions", Subscription, _subscription),
+    ):
+        family(provider, routes, f"{SERVICE}/{segment}", partial(_service_id, provider), kind, make)
     _secrets(provider, routes)
     _product_apis(provider, routes)
     return routes
@@ -157,23 +176,31 @@ def _delete(provider: Provider, request: Request, kind: type[P], part_id: str) -
     return Response(status_code=200)
 
 
-def _family(
+def _service_id(provider: Provider, request: Request) -> str:
+    return service_of(provider, request).id
+
+
+def family(
     provider: Provider,
     routes: APIRouter,
-    segment: str,
+    path: str,
+    owner_of: Callable[[Request], str],
     kind: type[P],
     make: Callable[[Provider, Request, str, str], Awaitable[Part]],
 ) -> None:
-    """The five verbs that every family of parts has."""
-    state, one = provider.state, f"{SERVICE}/{segment}/{{name}}"
+    """The five verbs that every family of parts has.
+
+    `path` ends in the family's segment; `owner_of` gives the ARM id before it, which `make` gets with
+    the part's name.
+    """
+    state, segment, one = provider.state, path.rpartition("/")[2], f"{path}/{{name}}"
 
     def id_of(request: Request) -> str:
-        return f"{service_of(provider, request).id}/{segment}/{request.path_params['name']}"
+        return f"{owner_of(request)}/{segment}/{request.path_params['name']}"
 
     async def list_all(request: Request) -> Response:
-        service = service_of(provider, request)
         return list_response(
-            request, [part_json(part) for part in state.parts(kind, f"{service.id}/{segment}")]
+            request, [part_json(part) for part in state.parts(kind, f"{owner_of(request)}/{segment}")]
         )
 
     async def get(request: Request) -> Response:
@@ -181,17 +208,17 @@ def _family(
         return entity_response(request, part_json(part), state.part_revision(part))
 
     async def put(request: Request) -> Response:
-        service = service_of(provider, request)
+        owner = owner_of(request)
         before = state.part(kind, id_of(request))
         name = before.id.rpartition("/")[2] if before else request.path_params["name"]
         if not 1 <= len(name) <= 256:
             raise ApimRefusedError(VALIDATION_ERROR, problem=f"{segment}: a name has 1 to 256 characters")
-        return _put(provider, request, await make(provider, request, service.id, name))
+        return _put(provider, request, await make(provider, request, owner, name))
 
     async def delete(request: Request) -> Response:
         return _delete(provider, request, kind, id_of(request))
 
-    routes.add_api_route(f"{SERVICE}/{segment}", list_all, methods=["GET"])
+    routes.add_api_route(path, list_all, methods=["GET"])
     routes.add_api_route(one, get, methods=["GET", "HEAD"])
     routes.add_api_route(one, put, methods=["PUT"])
     routes.add_api_route(one, delete, methods=["DELETE"])

@@ -34,7 +34,6 @@ FORWARDING = Behaviour(
     witness="tests/sandbox/gateway/test_dataplane.py::test_a_request_is_forwarded_with_its_rest_query_and_body",
 )
 
-
 HOSTS = Behaviour(
     id="gateway.dataplane.hosts",
     label="assumed",
@@ -42,6 +41,13 @@ HOSTS = Behaviour(
     "any; status paths answer under any",
     source="hostname configurations are documented; what another Host header gets is not",
     witness="tests/sandbox/gateway/test_dataplane.py::test_a_gateway_with_host_names_serves_under_them_alone",
+)
+WILDCARDS = Behaviour(
+    id="gateway.dataplane.host-wildcards",
+    label="assumed",
+    statement="a host name's own entry goes before `*.` and one label, that before `*`",
+    source="azure-rest-api-specs: a hostname may be a partial or full wildcard; its reach is not documented",
+    witness="tests/sandbox/gateway/test_dataplane.py::test_a_host_name_may_be_a_wildcard",
 )
 
 
@@ -74,7 +80,7 @@ class DataPlane:
                 await errors.render(errors.NOT_CONFIGURED)(scope, receive, served)
                 return
             request = Request(scope, receive)
-            if not configuration.hosts or _host(request) in configuration.hosts:
+            if not configuration.hosts or configuration.host_name(_host(request)):
                 match = find(
                     configuration.apis, request.method, path, request.url.query, dict(request.headers)
                 )

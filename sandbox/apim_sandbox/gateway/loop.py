@@ -63,7 +63,7 @@ class ConfigurationLoop:
     configuration: Configuration | None = None
     state: State = "starting"
     _announced: GatewayChanged | None = field(default=None, init=False)
-    _said: set[str] = field(default_factory=set, init=False)
+    _said: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -191,11 +191,17 @@ class ConfigurationLoop:
             self.log.emit("info", "MsalAppClientCreated", configuration.identity.client_id, source=source)
             self.log.emit("info", "ManagedIdentityAddedToMap", configuration.identity.type, source=source)
         for statement in configuration.not_acting:
-            if statement not in self._said:
-                self._said.add(statement)
-                self.log.emit("warn", "PolicyNotActing", statement)
+            self._say_once("PolicyNotActing", statement)
+        for host in configuration.hosts.values():
+            for statement in host.not_acting:
+                self._say_once("HostnameSettingNotActing", statement)
         for problem in configuration.problems:
             self.log.emit("warn", "ConfigurationEntityIgnored", problem)
+
+    def _say_once(self, event_type: str, statement: str) -> None:
+        if (event_type, statement) not in self._said:
+            self._said.add((event_type, statement))
+            self.log.emit("warn", event_type, statement)
 
     async def _heartbeats(self) -> None:
         due = self.clock.now()

@@ -79,10 +79,26 @@ class CertificateData(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class HostnameData(msgspec.Struct, frozen=True, rename="camel"):
-    """A host name of the gateway; `certificate` names one of the configuration's certificates."""
+    """A host name of the gateway, perhaps with a wildcard: `*.contoso.com`, `*`.
+
+    `certificate` names one of the configuration's certificates.
+    """
 
     hostname: str
     certificate: str = ""
+    negotiate_client_certificate: bool = False
+    tls10_enabled: bool = False
+    tls11_enabled: bool = False
+
+    @property
+    def not_acting(self) -> list[str]:
+        """What it asks for and this gateway does not do."""
+        asked = {
+            "negotiateClientCertificate": self.negotiate_client_certificate,
+            "tls10Enabled": self.tls10_enabled,
+            "tls11Enabled": self.tls11_enabled,
+        }
+        return [f"{self.hostname}: {name}" for name, on in asked.items() if on]
 
 
 class IdentityData(msgspec.Struct, frozen=True, rename="camel"):
@@ -147,9 +163,17 @@ class Configuration:
         }.items():
             object.__setattr__(self, name, value)
 
+    def host_name(self, host: str) -> HostnameData | None:
+        """The hostname configuration that `host` falls under: its own, a wildcard's, or that of all."""
+        host = host.lower()
+        for name in (host, f"*.{host.partition('.')[2]}", "*"):
+            if name in self.hosts:
+                return self.hosts[name]
+        return None
+
     def certificate_for(self, host: str) -> CertificateData | None:
         """The certificate that port 8081 shows to who asks for `host`."""
-        found = self.hosts.get(host.lower())
+        found = self.host_name(host)
         return self.certificates.get(found.certificate) if found else None
 
     @classmethod

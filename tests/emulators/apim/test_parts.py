@@ -170,3 +170,71 @@ async def test_what_hangs_below_a_service_goes_with_it(cloud: Cloud) -> None:
     await put(cloud, "/namedValues/key", {"displayName": "key", "value": "v"})
     cloud.apim.delete_service(SERVICE)
     assert list(cloud.apim.kept_parts.everything_below(SERVICE)) == []
+
+
+async def test_a_host_name_of_a_gateway_is_made_changed_and_deleted(cloud: Cloud) -> None:
+    """With a certificate of the service by its id or its short form; the gateway is told of both."""
+    data = pkcs12(cloud, "opens")
+    await put(cloud, "/certificates/tls", {"data": data, "password": "opens"})
+    path = "/gateways/on-prem/hostnameConfigurations/public"
+    made = await put(cloud, path, {"hostname": "api.contoso.test", "certificateId": "/certificates/tls"})
+    assert (made.status_code, made.json()) == (
+        201,
+        {
+            "id": f"{SERVICE}{path}",
+            "type": "Microsoft.ApiManagement/service/gateways/hostnameConfigurations",
+            "name": "public",
+            "properties": {
+                "hostname": "api.contoso.test",
+                "certificateId": f"{SERVICE}/certificates/tls",
+                "negotiateClientCertificate": False,
+                "tls10Enabled": False,
+                "tls11Enabled": False,
+                "http2Enabled": True,
+            },
+        },
+    )
+    entities = await told(cloud)
+    assert entities["hostnameConfigurations/public"]["certificate"] == "tls"
+    assert "certificates/tls" in entities
+    changed = await put(cloud, path, {"hostname": "*.contoso.test", "tls11Enabled": True})
+    assert (changed.status_code, changed.json()["properties"]["certificateId"]) == (200, None)
+    listed = (await ask(cloud, "GET", path.rpartition("/")[0])).json()
+    assert [one["name"] for one in listed["value"]] == ["public"]
+    head = await ask(cloud, "HEAD", path)
+    assert (head.status_code, head.headers["etag"]) == (200, changed.headers["etag"])
+    stale = {"if-match": made.headers["etag"]}
+    assert (await ask(cloud, "DELETE", path, headers=stale)).status_code == 412
+    assert (await ask(cloud, "DELETE", path, headers={"if-match": "*"})).status_code == 200
+    assert (await ask(cloud, "DELETE", path, headers={"if-match": "*"})).status_code == 204
+    assert {name for name in await told(cloud) if name.startswith(("host", "cert"))} == set()
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({}, "properties.hostname: Field required"),
+        ({"hostname": "no blanks"}, "properties.hostname: String should match"),
+        ({"hostname": "a.*.test"}, "properties.hostname: String should match"),
+        ({"hostname": "x.test", "certificateId": "/certificates/none"},
+         "certificateId: '/certificates/none' is no certificate of the service"),
+        ({"hostname": "Taken.test"}, "hostname: taken by 'first'"),
+    ],
+)  # fmt: skip
+async def test_a_host_name_that_does_not_do_is_refused(
+    cloud: Cloud, properties: dict[str, Any], problem: str
+) -> None:
+    """ValidationError that names the place; nothing changes."""
+    base = "/gateways/on-prem/hostnameConfigurations"
+    await put(cloud, f"{base}/first", {"hostname": "taken.test"})
+    revision = cloud.apim.store.revision
+    answer = await put(cloud, f"{base}/second", properties)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ValidationError")
+    assert problem in answer.json()["error"]["message"]
+    assert cloud.apim.store.revision == revision
+
+
+async def test_the_host_names_of_no_gateway_are_not_found(cloud: Cloud) -> None:
+    """404, as for the gateway itself."""
+    answer = await ask(cloud, "GET", "/gateways/nobody/hostnameConfigurations")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")

@@ -175,3 +175,41 @@ async def test_a_gateway_with_host_names_serves_under_them_alone(scene: Scene) -
     scene.api.delete("hostnameConfigurations/public")
     await anyio.sleep(20)
     assert (await client.get("/echo/x")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("hostname", "served", "refused"),
+    [
+        ("*.contoso.test", ["api.contoso.test", "B.contoso.test"], ["contoso.test", "a.b.contoso.test"]),
+        ("*", ["anything.test", "a.b.c"], []),
+    ],
+)
+async def test_a_host_name_may_be_a_wildcard(
+    scene: Scene, hostname: str, served: list[str], refused: list[str]
+) -> None:
+    """`*.` stands for one label, `*` for any name; what else it asks for is logged once as not acting."""
+    entity = {"hostname": hostname, "certificate": "", "negotiateClientCertificate": True}
+    scene.api.entities["hostnameConfigurations/public"] = entity
+    client = await ready(scene)
+    statuses = {
+        host: (await client.get("/echo/x", headers={"host": host})).status_code
+        for host in (*served, *refused)
+    }
+    assert statuses == dict.fromkeys(served, 201) | dict.fromkeys(refused, 404)
+    await anyio.sleep(60)
+    said = [line for line in scene.sink.lines if "NotActing" in line]
+    assert [line.rpartition("message: ")[2] for line in said] == [f"{hostname}: negotiateClientCertificate"]
+
+
+async def test_a_host_names_own_entry_goes_before_a_wildcards(scene: Scene) -> None:
+    """Its certificate is the one that port 8081 shows."""
+    for name, hostname in (("own", "api.contoso.test"), ("wild", "*.contoso.test"), ("all", "*")):
+        scene.api.entities[f"hostnameConfigurations/{name}"] = {"hostname": hostname, "certificate": name}
+        data = {"thumbprint": name, "certificate": "", "privateKey": ""}
+        scene.api.entities[f"certificates/{name}"] = data
+    gateway = scene.start()
+    await anyio.sleep(1)
+    shown = {
+        host: gateway.certificate_for(host) for host in ("API.contoso.test", "b.contoso.test", "other.test")
+    }
+    assert [found.thumbprint for found in shown.values() if found] == ["own", "wild", "all"]

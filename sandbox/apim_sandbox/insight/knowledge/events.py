@@ -81,6 +81,11 @@ EVENTS: tuple[Code, ...] = (
         "Not every policy of the managed gateway works in a self-hosted one; in the sandbox fewer do.",
         (because("a policy that self-hosted gateways do not have", 0, "Microsoft's policy reference"),),
     ),
+    Code(
+        "HostnameSettingNotActing", "a setting of a host name has no effect here", 9,
+        "Client certificates and TLS before 1.2 work in a self-hosted gateway; in the sandbox they do not.",
+        (because("negotiateClientCertificate, tls10Enabled or tls11Enabled of a hostname configuration", 0),),
+    ),
     *(
         Code(name, title, hop, meaning, (because("an ordinary day", 0),), benign=True)
         for name, title, hop, meaning in _ORDINARY
