@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from apim_emulators.core.clock import rfc3339
-from apim_emulators.core.faults import FaultError, Planned, make_fault
+from apim_emulators.core.faults import FaultError
 from apim_sandbox.client import SandboxError
 from apim_sandbox.cluster.protocol import ClusterError
 from apim_sandbox.documents import DocumentError
@@ -24,8 +24,8 @@ from apim_sandbox.scenario.model import (
     SkewClock,
     Step,
 )
-from apim_sandbox.scenario.network import interpose, withdraw
-from apim_sandbox.scenario.stage import ActionError, Stage
+from apim_sandbox.scenario.stage import Stage
+from apim_sandbox.scenario.venue import ActionError
 from apim_sandbox.world.resolve import UnknownNameError
 
 APIM_API = "2024-05-01"
@@ -44,20 +44,20 @@ async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:
     path, text = stage.loaded.manifest(edits, with_cause=stage.with_cause)
     manifest = path, text.replace("{gatewayToken}", stage.gateway_token)
     try:
-        await stage.sandbox.apply([manifest])
-    except DocumentError as error:
+        await stage.venue.apply([manifest])
+    except (DocumentError, SandboxError) as error:
         if not any(one.refused for one in stage.loaded.scenario.expect):
             raise
         stage.refusals.append(str(error))
 
 
 async def _delete(stage: Stage, _: bool) -> None:
-    await stage.sandbox.cluster.delete([stage.loaded.manifest(with_cause=stage.with_cause)])
+    await stage.venue.delete([stage.loaded.manifest(with_cause=stage.with_cause)])
 
 
 async def _delete_pod(stage: Stage, beginning: str) -> None:
     pod = await stage.pod(beginning)
-    await stage.sandbox.cluster.delete_pod(pod.namespace, pod.name)
+    await stage.venue.delete_pod(pod.namespace, pod.name)
 
 
 async def _assign_role(stage: Stage, wanted: AssignRole) -> None:
@@ -73,13 +73,13 @@ async def _assign_role(stage: Stage, wanted: AssignRole) -> None:
         "principalType": principal.type,
     }
     path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    await stage.sandbox.arm("PUT", path, body={"properties": properties})
+    await stage.venue.arm("PUT", path, body={"properties": properties})
 
 
 async def _remove_role(stage: Stage, wanted: RemoveRole) -> None:
     principal = stage.principal(wanted.principal)
     root = stage.scope("subscription")
-    listed = await stage.sandbox.arm("GET", f"{root}/providers/Microsoft.Authorization/roleAssignments")
+    listed = await stage.venue.arm("GET", f"{root}/providers/Microsoft.Authorization/roleAssignments")
     role = stage.role(wanted.role).lower() if wanted.role else None
     found = [
         item["id"]
@@ -90,7 +90,7 @@ async def _remove_role(stage: Stage, wanted: RemoveRole) -> None:
     if not found:
         raise ActionError(f"{wanted.principal} has no such role assignment")
     for assignment in found:
-        await stage.sandbox.arm("DELETE", assignment)
+        await stage.venue.arm("DELETE", assignment)
 
 
 def _credential_body(wanted: CredentialChange) -> dict[str, Any]:
@@ -116,58 +116,41 @@ async def _add_credential(stage: Stage, wanted: CredentialChange) -> None:
         "audiences": ["api://AzureADTokenExchange"],
         **_credential_body(wanted),
     }
-    await stage.sandbox.graph("POST", _credentials_path(stage, wanted), body=body)
+    await stage.venue.graph("POST", _credentials_path(stage, wanted), body=body)
 
 
 async def _change_credential(stage: Stage, wanted: CredentialChange) -> None:
     path = f"{_credentials_path(stage, wanted)}/{wanted.name}"
-    await stage.sandbox.graph("PATCH", path, body=_credential_body(wanted))
+    await stage.venue.graph("PATCH", path, body=_credential_body(wanted))
 
 
 async def _delete_credential(stage: Stage, wanted: CredentialChange) -> None:
-    await stage.sandbox.graph("DELETE", f"{_credentials_path(stage, wanted)}/{wanted.name}")
+    await stage.venue.graph("DELETE", f"{_credentials_path(stage, wanted)}/{wanted.name}")
 
 
 async def _rotate_key(stage: Stage, wanted: RotateKey) -> None:
-    state = stage.issuer()
-    new = state.rotate(wanted.cluster, keep_old=wanted.keep_old)
-    if not wanted.publish:
-        state.drop_key(wanted.cluster, new.kid)
-    stage.announce_key(wanted.cluster, new.kid)
+    await stage.venue.rotate_key(wanted)
 
 
 async def _skew_clock(stage: Stage, wanted: SkewClock) -> None:
-    stage.skew(wanted.actor, wanted.seconds)
+    await stage.venue.skew(wanted.actor, wanted.seconds)
 
 
 async def _advance_clock(stage: Stage, seconds: float) -> None:
-    stage.advance(seconds)
+    await stage.venue.advance(seconds)
 
 
 async def _add_fault(stage: Stage, wanted: AddFault) -> None:
-    now = stage.sandbox.clock.now()
-    stage.sandbox.faults.add(
-        Planned(
-            wanted.id,
-            wanted.target,
-            make_fault(wanted.fault, **wanted.arguments),
-            wanted.first_call,
-            wanted.last_call,
-            now,
-            None if wanted.lasting is None else now + wanted.lasting,
-        )
-    )
+    await stage.venue.add_fault(wanted)
 
 
 async def _remove_fault(stage: Stage, fault_id: str) -> None:
-    if not stage.sandbox.faults.remove(fault_id):
-        there = ", ".join(stage.sandbox.faults.planned) or "none"
-        raise ActionError(f'no fault has the id "{fault_id}"; there are {there}')
+    await stage.venue.remove_fault(fault_id)
 
 
 async def _make_token(stage: Stage, wanted: MakeToken) -> None:
-    expiry = rfc3339(stage.sandbox.clock.now() + wanted.lifetime)
-    answer = await stage.sandbox.arm(
+    expiry = rfc3339(stage.venue.now() + wanted.lifetime)
+    answer = await stage.venue.arm(
         "POST",
         stage.filled("{gateway}/generateToken"),
         body={"keyType": wanted.key, "expiry": expiry},
@@ -180,11 +163,11 @@ async def _arm(stage: Stage, wanted: CloudRequest) -> None:
     more: dict[str, Any] = {"headers": {"if-match": wanted.if_match} if wanted.if_match else {}}
     if wanted.api_version:
         more["api_version"] = wanted.api_version
-    await _cloud(stage.sandbox.arm, stage, wanted, **more)
+    await _cloud(stage.venue.arm, stage, wanted, **more)
 
 
 async def _graph(stage: Stage, wanted: CloudRequest) -> None:
-    await _cloud(stage.sandbox.graph, stage, wanted)
+    await _cloud(stage.venue.graph, stage, wanted)
 
 
 async def _cloud(
@@ -211,31 +194,27 @@ def _filled(stage: Stage, value: Any) -> Any:
 
 
 async def _cut_off(stage: Stage, wanted: CutOff) -> None:
-    stage.network.cut[wanted.host] = wanted
+    await stage.venue.cut_off(wanted)
 
 
 async def _reconnect(stage: Stage, host: str) -> None:
-    if stage.network.cut.pop(host, None) is None:
-        there = ", ".join(stage.network.cut) or "none"
-        raise ActionError(f"{host} was not cut off; cut off are {there}")
+    await stage.venue.reconnect(host)
 
 
 async def _answer(stage: Stage, wanted: Answer) -> None:
-    if not interpose(stage.sandbox.hosts, wanted):
-        raise ActionError(f"no host is called {wanted.host}; there are {', '.join(stage.sandbox.hosts)}")
+    await stage.venue.answer(wanted)
 
 
 async def _restore(stage: Stage, host: str) -> None:
-    if not withdraw(stage.sandbox.hosts, host):
-        raise ActionError(f"{host} answers for itself")
+    await stage.venue.restore(host)
 
 
 async def _present(stage: Stage, wanted: Present) -> None:
-    await stage.program.present(wanted, stage.issuer())
+    await stage.program.present(wanted)
 
 
 async def _block_sign_in(stage: Stage, wanted: ConditionalAccess) -> None:
-    stage.block_sign_in(wanted)
+    await stage.venue.block_sign_in(wanted.name, stage.principal(wanted.principal).object_id)
 
 
 async def _call(stage: Stage, path: str) -> None:

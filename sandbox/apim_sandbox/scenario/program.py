@@ -19,14 +19,12 @@ from apim_emulators.core import jose
 from apim_emulators.core.vocabulary import (
     CONFIGURATION_AUDIENCE,
     JWT_BEARER,
-    KUBERNETES_HOST,
     LOGIN_HOST,
     ServiceAccountName,
 )
-from apim_emulators.oidc.state import IssuerState
 from apim_sandbox.cluster.protocol import Attachment
 from apim_sandbox.scenario.model import Present
-from apim_sandbox.virtual_sandbox import VirtualSandbox
+from apim_sandbox.scenario.venue import Venue
 
 _EC_SECRET = 0x5A4DB0C5  # a test key that everybody may know
 
@@ -35,14 +33,14 @@ _EC_SECRET = 0x5A4DB0C5  # a test key that everybody may know
 class Program:
     """Starts at its first sign-in and lives to the end of the run."""
 
-    sandbox: VirtualSandbox
+    venue: Venue
     tasks: TaskGroup
     account: ServiceAccountName
     attachment: Attachment | None = None
     kept: str = ""
     access_token: str = ""
 
-    async def present(self, wanted: Present, issuer: IssuerState) -> None:
+    async def present(self, wanted: Present) -> None:
         """Sign in as often as wanted; what Entra answers is in the journal."""
         pod = await self._pod()
         tenant = wanted.tenant or pod.environment["AZURE_TENANT_ID"]
@@ -50,12 +48,12 @@ class Program:
             "grant_type": "client_credentials",
             "client_id": wanted.client_id or pod.environment["AZURE_CLIENT_ID"],
             "client_assertion_type": JWT_BEARER,
-            "client_assertion": await self._assertion(wanted, pod, issuer),
+            "client_assertion": await self._assertion(wanted, pod),
             "scope": wanted.scope or f"{CONFIGURATION_AUDIENCE}/.default",
         }
         for _ in range(wanted.times):
             try:
-                answer = await self.sandbox.http.post(
+                answer = await self.venue.http.post(
                     f"https://{LOGIN_HOST}/{tenant}/oauth2/v2.0/token", data=form
                 )
             except httpx.TransportError:
@@ -69,11 +67,11 @@ class Program:
         return self.attachment
 
     async def _live(self, *, task_status: TaskStatus[Attachment]) -> None:
-        async with self.sandbox.cluster.attach(self.account) as attachment:
+        async with self.venue.attach(self.account) as attachment:
             task_status.started(attachment)
             await anyio.sleep_forever()
 
-    async def _assertion(self, wanted: Present, pod: Attachment, issuer: IssuerState) -> str:
+    async def _assertion(self, wanted: Present, pod: Attachment) -> str:
         projected = _read(pod.environment["AZURE_FEDERATED_TOKEN_FILE"])
         self.kept = self.kept or projected
         if wanted.token == "kept":
@@ -81,37 +79,20 @@ class Program:
         if wanted.token == "access":
             return self.access_token
         if wanted.token == "default":
-            return await self._default_token(wanted.lifetime)
+            return await self.venue.default_token(self.account, wanted.lifetime)
         if wanted.text is not None:
             return wanted.text
         if wanted.header or wanted.claims:
-            return self._signed(projected, wanted, issuer)
+            return await self._signed(projected, wanted)
         return projected
 
-    async def _default_token(self, lifetime: float | None) -> str:
-        """What /var/run/secrets/kubernetes.io/serviceaccount/token holds: for the API server alone."""
-        answer = await self.sandbox.http.post(
-            f"https://{KUBERNETES_HOST}/api/v1/namespaces/{self.account.namespace}"
-            f"/serviceaccounts/{self.account.name}/token",
-            json={
-                "apiVersion": "authentication.k8s.io/v1",
-                "kind": "TokenRequest",
-                "spec": {"expirationSeconds": round(lifetime or 3607)},
-            },
-            headers={"authorization": f"Bearer {self.sandbox.around.secrets.admin}"},
-        )
-        answer.raise_for_status()
-        token: str = answer.json()["status"]["token"]
-        return token
-
-    def _signed(self, projected: str, wanted: Present, issuer: IssuerState) -> str:
+    async def _signed(self, projected: str, wanted: Present) -> str:
         """The projected token as another kind of issuer would have made it."""
         parsed = jose.parse(projected)
         header, claims = _merged(parsed.header, wanted.header), _merged(parsed.claims, wanted.claims)
         if header.get("alg") == "ES256":
             return _signed_with_ec(claims, header)
-        key = issuer.signing_key(self.sandbox.world.clusters[0].name)
-        return jose.sign(claims, key, header)
+        return await self.venue.sign(claims, header)
 
 
 def _read(path: str) -> str:

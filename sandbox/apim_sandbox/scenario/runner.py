@@ -1,6 +1,6 @@
-"""Runs a scenario in virtual time, with its cause or as its mended twin."""
+"""Runs a scenario, with its cause or as its mended twin: in virtual time here, elsewhere by `remote.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -12,9 +12,11 @@ from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.scenario.actions import perform
 from apim_sandbox.scenario.checks import Verdict, check, describe, healthy
+from apim_sandbox.scenario.embedded import Embedded
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Expectation, Scenario, Step
-from apim_sandbox.scenario.stage import ActionError, Stage
+from apim_sandbox.scenario.stage import Stage
+from apim_sandbox.scenario.venue import ActionError, Venue
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import DefectError, virtual_sandbox
 
@@ -56,11 +58,10 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Progress:
+class Progress:
     """What the run is at, for when it never ends."""
 
     waiting_for: str = "the start"
-    epoch: float = 0.0
 
 
 def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: float = TIME_LIMIT) -> Result:
@@ -71,7 +72,7 @@ def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: f
     scenario = loaded.scenario
     if scenario.needs is not None:
         return Result(scenario, seed, with_cause, skipped=f"needs {scenario.needs}: {scenario.because}")
-    progress, timer = _Progress(), SystemTime()
+    progress, timer = Progress(), SystemTime()
     started = timer.tick()
 
     async def limited() -> Result:
@@ -105,48 +106,70 @@ class _Deadline(trio.abc.Instrument):
             self._scope.cancel()
 
 
-async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: _Progress) -> Result:
+async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: Progress) -> Result:
+    async with virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox:
+        return replace(await play(Embedded(sandbox), loaded, with_cause, progress), seed=seed)
+
+
+async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progress) -> Result:
+    """Do the steps and checks in the order of their times, wherever that is."""
     scenario = loaded.scenario
-    async with (
-        virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox,
-        anyio.create_task_group() as tasks,
-    ):
-        stage = Stage(sandbox, loaded, with_cause, sandbox.clock.now(), tasks)
+    async with anyio.create_task_group() as tasks:
+        stage = Stage(venue, loaded, with_cause, venue.now(), tasks)
         verdicts: list[Verdict] = []
         problem = ""
         try:
-            for moment, what in _agenda(scenario, with_cause=with_cause):
-                progress.waiting_for = _named(what)
-                await sandbox.clock.sleep_until(stage.epoch + moment)
-                if isinstance(what, Step):
-                    await _perform(stage, what)
-                else:
-                    place = loaded.document.place("expect", scenario.expect.index(what))
-                    verdicts.append(await check(stage, what, str(place)))
+            for moment, steps, expected in _agenda(scenario, with_cause=with_cause):
+                progress.waiting_for = _named(steps[0] if steps else expected[0])
+                await venue.sleep_until(stage.epoch + moment)
+                for step in steps:
+                    progress.waiting_for = _named(step)
+                    await _perform(stage, step)
+                if expected:
+                    progress.waiting_for = _named(expected[0])
+                    verdicts += await _seen(stage, expected)
         except ActionError as error:
             problem = str(error)
-        unfired = [one for one, times in sandbox.faults.fired.items() if not times]
+        unfired = await venue.unfired()
         if unfired and not problem:
             problem = f"fault {', '.join(unfired)} never fired"
-        seen = await healthy(stage)
+        well = await healthy(stage)
         records = tuple(stage.records())
         explanation = explain(records) or explain(records, LAST)
         tasks.cancel_scope.cancel()
     return Result(
-        scenario, seed, with_cause, tuple(verdicts), problem,
-        healthy="" if seen.ok else seen.got, explanation=explanation, records=records,
+        scenario, 0, with_cause, tuple(verdicts), problem,
+        healthy="" if well.ok else well.got, explanation=explanation, records=records,
     )  # fmt: skip
 
 
-def _agenda(scenario: Scenario, *, with_cause: bool) -> list[tuple[float, Step | Expectation]]:
-    """Steps and checks in the order of their times; at the same time steps come first."""
+async def _seen(stage: Stage, expected: Sequence[Expectation]) -> list[Verdict]:
+    """The verdicts of one moment: all of them true at once, or what was there when patience ended."""
+    document, scenario = stage.loaded.document, stage.loaded.scenario
+    places = [str(document.place("expect", scenario.expect.index(one))) for one in expected]
+    deadline = anyio.current_time() + stage.venue.patience
+    while True:
+        verdicts = [await check(stage, one, place) for one, place in zip(expected, places, strict=True)]
+        if all(one.ok for one in verdicts) or anyio.current_time() >= deadline:
+            return verdicts
+        await stage.venue.look_again()
+
+
+def _agenda(
+    scenario: Scenario, *, with_cause: bool
+) -> list[tuple[float, tuple[Step, ...], tuple[Expectation, ...]]]:
+    """What is due at each moment, in the order of the moments; steps come before checks."""
     end = scenario.ends()
-    agenda: list[tuple[float, int, Step | Expectation]] = [
-        (step.at, 0, step) for step in scenario.steps(with_cause=with_cause)
+    steps = scenario.steps(with_cause=with_cause)
+    moments = {step.at for step in steps} | {end if one.at is None else one.at for one in scenario.expect}
+    return [
+        (
+            moment,
+            tuple(step for step in steps if step.at == moment),
+            tuple(one for one in scenario.expect if (end if one.at is None else one.at) == moment),
+        )
+        for moment in sorted(moments)
     ]
-    agenda += [(end if one.at is None else one.at, 1, one) for one in scenario.expect]
-    agenda.sort(key=lambda entry: entry[:2])
-    return [(moment, what) for moment, _, what in agenda]
 
 
 async def _perform(stage: Stage, step: Step) -> None:

@@ -1,0 +1,205 @@
+"""`--on embedded`: the whole sandbox in this process, in virtual time.
+
+All changes of the cloud go through ARM and Graph as the operator, all of the cluster through its
+API. Only what is no action of anybody's (a clock that drifts, a key that the issuer swaps) reaches
+into the part concerned, through that part's own state object.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from apim_emulators.core import jose
+from apim_emulators.core.events import ClockMoved, ResourceChanged
+from apim_emulators.core.faults import Planned, make_fault
+from apim_emulators.core.ids import derived_uuid
+from apim_emulators.core.journal import Record
+from apim_emulators.core.vocabulary import KUBERNETES_HOST, ObjectId, ServiceAccountName, TenantId
+from apim_emulators.entra.model import ConditionalAccessPolicy
+from apim_emulators.entra.state import Directory
+from apim_emulators.oidc.state import IssuerState
+from apim_sandbox.client import ARM_API
+from apim_sandbox.cluster.protocol import Attachment, ClusterError, EventView, PodView
+from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
+from apim_sandbox.scenario.network import Network, interpose, withdraw
+from apim_sandbox.scenario.venue import ActionError
+from apim_sandbox.virtual_sandbox import VirtualSandbox
+from apim_sandbox.world.model import World
+
+
+@dataclass(slots=True)
+class Embedded:
+    """Meets `Venue` in virtual time: what is due happens at its tick, so that no check needs patience."""
+
+    sandbox: VirtualSandbox
+    network: Network = field(default_factory=Network)
+    patience: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.sandbox.wire.fault = self.network.fault
+
+    @property
+    def world(self) -> World:
+        return self.sandbox.world
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        return self.sandbox.http
+
+    def records(self) -> list[Record]:
+        return self.sandbox.records()
+
+    # --- time
+
+    def now(self) -> float:
+        return self.sandbox.clock.now()
+
+    async def sleep_until(self, moment: float) -> None:
+        await self.sandbox.clock.sleep_until(moment)
+
+    async def look_again(self) -> None:
+        raise AssertionError("nothing comes late in virtual time")
+
+    async def advance(self, seconds: float) -> None:
+        self.sandbox.clock.advance(seconds)
+        self._tell(ClockMoved(advanced=seconds))
+
+    async def skew(self, actor: str, seconds: float) -> None:
+        self.sandbox.clock.set_skew(actor, seconds)
+        self._tell(ClockMoved(advanced=0.0, actor=actor, skew=seconds))
+
+    def _tell(self, event: ClockMoved) -> None:
+        self.sandbox.journal.add("control", self.now(), event, 0.0)
+
+    # --- the cluster
+
+    async def apply(self, documents: Iterable[tuple[str, str]]) -> None:
+        await self.sandbox.apply(documents)
+
+    async def delete(self, documents: Iterable[tuple[str, str]]) -> None:
+        await self.sandbox.cluster.delete(documents)
+
+    async def pods(self) -> Sequence[PodView]:
+        return await self.sandbox.cluster.pods()
+
+    async def delete_pod(self, namespace: str, name: str) -> None:
+        await self.sandbox.cluster.delete_pod(namespace, name)
+
+    async def logs(self, namespace: str, name: str) -> Sequence[str]:
+        try:
+            return await self.sandbox.cluster.logs(namespace, name)
+        except ClusterError:
+            return ()
+
+    async def events(self) -> Sequence[EventView]:
+        return await self.sandbox.cluster.events()
+
+    async def call(self, pod: PodView, path: str) -> httpx.Response | None:
+        try:
+            return await self.sandbox.call(pod.namespace, pod.name, path)
+        except httpx.TransportError:
+            return None
+
+    def attach(self, account: ServiceAccountName) -> AbstractAsyncContextManager[Attachment]:
+        return self.sandbox.cluster.attach(account)
+
+    async def default_token(self, account: ServiceAccountName, seconds: float | None) -> str:
+        answer = await self.http.post(
+            f"https://{KUBERNETES_HOST}/api/v1/namespaces/{account.namespace}"
+            f"/serviceaccounts/{account.name}/token",
+            json={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": round(seconds or 3607)},
+            },
+            headers={"authorization": f"Bearer {self.sandbox.around.secrets.admin}"},
+        )
+        answer.raise_for_status()
+        token: str = answer.json()["status"]["token"]
+        return token
+
+    async def sign(self, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+        return jose.sign(claims, self._issuer().signing_key(self.world.clusters[0].name), header)
+
+    async def rotate_key(self, wanted: RotateKey) -> None:
+        state, clock = self._issuer(), self.sandbox.clock
+        new = state.rotate(wanted.cluster, keep_old=wanted.keep_old)
+        if not wanted.publish:
+            state.drop_key(wanted.cluster, new.kid)
+        published = [key.kid for key in state.keys(wanted.cluster) if key.published]
+        after = {"issuer": state.cluster(wanted.cluster).issuer, "published": published}
+        self.sandbox.journal.add(
+            "oidc",
+            clock.for_actor("oidc").now(),
+            ResourceChanged("signingKey", new.kid, wanted.cluster, "created", "cluster", after=after),
+            0.0,
+        )
+
+    def _issuer(self) -> IssuerState:
+        """The issuer's own state, over the same store and keys."""
+        around = self.sandbox.around
+        return IssuerState(around.store("oidc"), around.keys, admin_token=around.secrets.admin)
+
+    # --- the cloud
+
+    async def arm(
+        self, method: str, path: str, *, body: Any = None, api_version: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # fmt: skip
+        return await self.sandbox.arm(
+            method, path, body=body, api_version=api_version or ARM_API, headers=headers
+        )
+
+    async def graph(self, method: str, path: str, *, body: Any = None) -> Any:
+        return await self.sandbox.graph(method, path, body=body)
+
+    async def block_sign_in(self, name: str, principal: str) -> None:
+        """Graph's routes for policies are not emulated: into Entra's own state."""
+        around, tenant = self.sandbox.around, self.world.tenants[0]
+        policy = ConditionalAccessPolicy(
+            derived_uuid("scenario", "policy", name), TenantId(tenant.id), name, (ObjectId(principal),)
+        )
+        Directory(around.store("entra"), around.keys).put_policy(policy)
+
+    # --- what goes wrong by itself
+
+    async def add_fault(self, wanted: AddFault) -> None:
+        now = self.now()
+        self.sandbox.faults.add(
+            Planned(
+                wanted.id,
+                wanted.target,
+                make_fault(wanted.fault, **wanted.arguments),
+                wanted.first_call,
+                wanted.last_call,
+                now,
+                None if wanted.lasting is None else now + wanted.lasting,
+            )
+        )
+
+    async def remove_fault(self, fault_id: str) -> None:
+        if not self.sandbox.faults.remove(fault_id):
+            there = ", ".join(self.sandbox.faults.planned) or "none"
+            raise ActionError(f'no fault has the id "{fault_id}"; there are {there}')
+
+    async def unfired(self) -> Sequence[str]:
+        return [one for one, times in self.sandbox.faults.fired.items() if not times]
+
+    async def cut_off(self, wanted: CutOff) -> None:
+        self.network.cut[wanted.host] = wanted
+
+    async def reconnect(self, host: str) -> None:
+        if self.network.cut.pop(host, None) is None:
+            there = ", ".join(self.network.cut) or "none"
+            raise ActionError(f"{host} was not cut off; cut off are {there}")
+
+    async def answer(self, wanted: Answer) -> None:
+        if not interpose(self.sandbox.hosts, wanted):
+            raise ActionError(f"no host is called {wanted.host}; there are {', '.join(self.sandbox.hosts)}")
+
+    async def restore(self, host: str) -> None:
+        if not withdraw(self.sandbox.hosts, host):
+            raise ActionError(f"{host} answers for itself")
