@@ -37,7 +37,7 @@ async def perform(stage: Stage, step: Step) -> None:
     try:
         await ACTIONS[step.action](stage, getattr(step, step.action))
     except (SandboxError, ClusterError, FaultError, UnknownNameError, DocumentError) as error:
-        raise ActionError(f"{step.action} at {step.at:g} s: {error}") from None
+        raise ActionError(f"{step.action} {step.when}: {error}") from None
 
 
 async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:

@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from apim_sandbox import documents
-from apim_sandbox.documents import Document, DocumentError, Place, nearest
+from apim_sandbox.documents import Document, DocumentError, Place
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
-from apim_sandbox.scenario.model import (
-    TRANSFORMS,
-    JournalCheck,
-    ManifestEdit,
-    Scenario,
-    WorldEdit,
-    event_fields,
-)
+from apim_sandbox.scenario.model import ManifestEdit, Scenario, WorldEdit
+from apim_sandbox.scenario.possible import impossible, uncheckable
 from apim_sandbox.validation import together, validated
 from apim_sandbox.world.default import FILE as WORLD_FILE
 from apim_sandbox.world.default import default_text
@@ -107,7 +101,7 @@ def loads(text: str, file: str = "<scenario>") -> Loaded:
 def from_file(document: Document) -> Loaded:
     """The scenario of a parsed document. Raises `DocumentError` for the first problem, with the others."""
     scenario = validated(Scenario, document, "the scenario")
-    problems = [*_impossible(scenario, document), *_uncheckable(scenario, document)]
+    problems = [*impossible(scenario, document), *uncheckable(scenario, document)]
     if problems:
         raise together(problems)
     loaded = Loaded(scenario, document)
@@ -150,62 +144,6 @@ def files_of(path: Path) -> Iterator[Path]:
         )
     else:
         yield path
-
-
-def _impossible(scenario: Scenario, document: Document) -> Iterator[DocumentError]:
-    """Time lines that can't be: beyond the end, or a run that never applies a manifest."""
-    end = scenario.ends()
-    for path in (("timeline",), ("cause", "timeline"), ("mend",)):
-        steps = {"timeline": scenario.timeline, "mend": scenario.mend}.get(path[0], scenario.cause.timeline)
-        for index, step in enumerate(steps):
-            if step.at > end:
-                yield document.error(
-                    (*path, index, "at"), f"is after the end of the run ({end:g} s)", "move until: on"
-                )
-    for index, one in enumerate(scenario.expect):
-        if one.at is not None and one.at > end:
-            yield document.error(
-                ("expect", index, "at"), f"is after the end of the run ({end:g} s)", "move until: on"
-            )
-    if scenario.needs is not None and not scenario.because:
-        yield document.error(("needs",), f"needs {scenario.needs}, and does not say why", "add because:")
-    if scenario.mend and not scenario.cause:
-        yield document.error(("mend",), "mends a scenario that has no cause", "remove mend:, or name a cause")
-
-
-def _uncheckable(scenario: Scenario, document: Document) -> Iterator[DocumentError]:
-    """Expectations that no journal could meet or fail."""
-    for index, one in enumerate(scenario.expect):
-        if one.journal is not None:
-            yield from _where(one.journal, document, ("expect", index, "journal", "where"))
-        if one.explanation is not None and not scenario.cause:
-            yield document.error(
-                ("expect", index, "explanation"),
-                "expects an explanation, but there is no cause",
-                "write healthy: true, or name a cause",
-            )
-
-
-def _where(check: JournalCheck, document: Document, path: tuple[str | int, ...]) -> Iterator[DocumentError]:
-    known = tuple(event_fields(check.kind))
-    for name, value in check.where.items():
-        first = name.partition(".")[0]
-        if first not in known:
-            meant = nearest(first, known)
-            yield DocumentError(
-                document.key_place(*path, name),
-                f'an event {check.kind} has no field "{first}"',
-                f'write "{meant}"' if meant else "it has " + ", ".join(known),
-            )
-        if isinstance(value, dict):
-            for verb in value:
-                if verb not in TRANSFORMS:
-                    meant = nearest(verb, TRANSFORMS)
-                    yield DocumentError(
-                        document.key_place(*path, name, verb),
-                        f'no comparison is called "{verb}"',
-                        f'write "{meant}"' if meant else "there are " + ", ".join(TRANSFORMS),
-                    )
 
 
 @cache

@@ -5,82 +5,32 @@ the trouble and nothing else: taken away, the scenario's mended twin remains, wh
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from apim_emulators.core.events import EVENT_TYPES
-from apim_emulators.core.faults import REGISTRY
-from apim_emulators.core.vocabulary import Actor
-from apim_sandbox.documents import nearest
-from apim_sandbox.durations import DurationError, parse_duration
+from apim_sandbox.scenario.timing import TIMING, Timed
+from apim_sandbox.scenario.words import (
+    ActorName,
+    EventKind,
+    FaultName,
+    Part,
+    Seconds,
+    Strings,
+    Text,
+    Where,
+    one_or_more,
+    to_tuple,
+)
 
-TRANSFORMS = ("contains", "startsWith", "atLeast", "atMost", "not")
 MARGIN = 15.0  # seconds that a run goes on after its last step or check without `until`
-
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, str):
-        return value
-    try:
-        return parse_duration(value)
-    except DurationError as error:
-        raise ValueError(str(error)) from None
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _one_or_more(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else _tuple(value)
-
-
-def _known(noun: str, word: str, known: tuple[str, ...]) -> str:
-    if word not in known:
-        meant = nearest(word, known)
-        hint = f'did you mean "{meant}"?' if meant else "there are " + ", ".join(known)
-        raise ValueError(f'no {noun} is called "{word}"; {hint}')
-    return word
-
-
-def _actor(word: str) -> str:
-    return _known("actor", word, get_args(Actor))
-
-
-def _event_kind(word: str) -> str:
-    return _known("event kind", word, tuple(EVENT_TYPES))
-
-
-def _fault(word: str) -> str:
-    return _known("fault", word, tuple(REGISTRY))
-
-
-Seconds = Annotated[float, BeforeValidator(_duration, json_schema_input_type=float | str), Field(ge=0)]
-Skew = Annotated[float, BeforeValidator(_duration, json_schema_input_type=float | str)]
-ActorName = Annotated[str, AfterValidator(_actor)]
-EventKind = Annotated[str, AfterValidator(_event_kind)]
-FaultName = Annotated[str, AfterValidator(_fault)]
-Text = Annotated[str, Field(min_length=1)]
-Strings = tuple[str, ...]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        alias_generator=to_camel,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
-    )
 
 
 # --- changes
 
 
-class WorldEdit(_Model):
+class WorldEdit(Part):
     """One change of the default world: `set` a value, `add` an item to a list, or `remove` one.
 
     A path is written `federatedIdentityCredentials/apim-gateway-federated-credential/issuer`: keys,
@@ -102,7 +52,7 @@ class WorldEdit(_Model):
         return self
 
 
-class ManifestEdit(_Model):
+class ManifestEdit(Part):
     """One change of the manifest's text: `replace` a piece `with` another, `insert` lines `after`
     the line that holds a text, or `removeLine` that holds one.
 
@@ -134,7 +84,7 @@ class ManifestEdit(_Model):
 # --- actions
 
 
-class AssignRole(_Model):
+class AssignRole(Part):
     """`az role assignment create`, names as in the world file."""
 
     role: Text
@@ -142,14 +92,14 @@ class AssignRole(_Model):
     scope: Text = "resourceGroup:contoso-rg"
 
 
-class RemoveRole(_Model):
+class RemoveRole(Part):
     """`az role assignment delete`: the assignments of a principal, of one role or of all."""
 
     principal: Text
     role: Text | None = None
 
 
-class CredentialChange(_Model):
+class CredentialChange(Part):
     """A federated credential, as `az ad app federated-credential create|update|delete` names it."""
 
     application: Text = "apim-gateway"
@@ -159,7 +109,7 @@ class CredentialChange(_Model):
     audience: str | None = None
 
 
-class RotateKey(_Model):
+class RotateKey(Part):
     """The cluster's issuer signs with a new key. `keepOld`: JWKS goes on showing the one before."""
 
     cluster: Text = "contoso"
@@ -168,14 +118,14 @@ class RotateKey(_Model):
     """Whether JWKS shows the new key."""
 
 
-class MakeToken(_Model):
+class MakeToken(Part):
     """`generateToken`: a gateway token, which stands for `{gatewayToken}` in what is applied later."""
 
     lifetime: Seconds = 30 * 86400.0
     key: Literal["primary", "secondary"] = "primary"
 
 
-class SkewClock(_Model):
+class SkewClock(Part):
     """One actor's clock, from now on. A negative duration is behind."""
 
     actor: ActorName
@@ -192,7 +142,7 @@ class SkewClock(_Model):
         return self.ahead if self.ahead is not None else -(self.behind or 0.0)
 
 
-class AddFault(_Model):
+class AddFault(Part):
     """A component that fails by itself; `arguments` are the fault's own, `lasting` its time."""
 
     id: Text = "fault"
@@ -204,7 +154,7 @@ class AddFault(_Model):
     lasting: Seconds | None = None
 
 
-class CloudRequest(_Model):
+class CloudRequest(Part):
     """A request to ARM or Graph as the operator. `{subscription}`, `{resourceGroup}`,
     `{service}`, `{gateway}`, `{application}`, `{appId}`, `{servicePrincipal}` are filled in."""
 
@@ -218,14 +168,14 @@ class CloudRequest(_Model):
     """The request is expected to be refused; without it a refusal ends the scenario."""
 
 
-class CutOff(_Model):
+class CutOff(Part):
     """A host can't be reached any more, by anybody."""
 
     host: Text
     how: Literal["name", "refused", "reset", "certificate", "no-answer", "plain-http"] = "name"
 
 
-class Answer(_Model):
+class Answer(Part):
     """Somebody else answers at a host's path: a firewall, a proxy, a forgotten copy."""
 
     host: Text
@@ -234,11 +184,11 @@ class Answer(_Model):
     status: Annotated[int, Field(ge=200, le=599)] = 200
     body: Any = ""
     content_type: str = "text/plain"
-    drop: Annotated[Strings, BeforeValidator(_tuple)] = ()
+    drop: Annotated[Strings, BeforeValidator(to_tuple)] = ()
     """Instead of another body: the true one, with these fields left out of its JSON."""
 
 
-class Present(_Model):
+class Present(Part):
     """A program in a pod of the gateway's service account signs in by hand.
 
     `token`: the file's content now, the content kept from the first time, the API server's own
@@ -258,18 +208,17 @@ class Present(_Model):
     times: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
-class ConditionalAccess(_Model):
+class ConditionalAccess(Part):
     """A Conditional Access policy for workload identities that blocks a principal."""
 
     principal: Text
     name: Text = "Block outside the office"
 
 
-class Step(_Model):
-    """One action at its time from the start."""
+class Step(Timed):
+    """One action at its time, or again and again."""
 
-    at: Seconds = 0.0
-    apply: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] | None = None
+    apply: Annotated[tuple[ManifestEdit, ...], BeforeValidator(to_tuple)] | None = None
     """Apply the scenario's manifest, with these changes besides."""
     delete: bool | None = None
     """Delete what the manifest names."""
@@ -302,19 +251,19 @@ class Step(_Model):
 
     @model_validator(mode="after")
     def _one_action(self) -> "Step":
-        _exactly_one(self, tuple(name for name in type(self).model_fields if name != "at"))
+        _exactly_one(self, tuple(name for name in type(self).model_fields if name not in TIMING))
         return self
 
     @property
     def action(self) -> str:
         """The name of the one field that is set."""
-        return next(name for name in type(self).model_fields if name != "at" and _is_set(self, name))
+        return next(name for name in type(self).model_fields if name not in TIMING and _is_set(self, name))
 
 
 # --- expectations
 
 
-class JournalCheck(_Model):
+class JournalCheck(Part):
     """Records of one kind with these fields; `where` names fields by dotted path.
 
     A value is compared as it is, a missing field counts as null; instead of a value:
@@ -322,12 +271,12 @@ class JournalCheck(_Model):
     """
 
     kind: EventKind
-    where: Mapping[str, Any] = Field(default_factory=dict)
+    where: Where = Field(default_factory=dict)
     count: Annotated[int, Field(ge=0)] | None = None
     """Exactly so many; at least one without it."""
 
 
-class PodCheck(_Model):
+class PodCheck(Part):
     """The newest pod. Only what is named is compared."""
 
     phase: Literal["Pending", "Running", "Succeeded", "Failed", "Terminated"] | None = None
@@ -338,7 +287,7 @@ class PodCheck(_Model):
     exists: bool = True
 
 
-class CallCheck(_Model):
+class CallCheck(Part):
     """A call of an API through the newest gateway, and its answer."""
 
     path: Annotated[str, Field(pattern=r"^/")] = "/echo/hello"
@@ -347,7 +296,7 @@ class CallCheck(_Model):
     """Contained in the answer's body."""
 
 
-class ClusterEventCheck(_Model):
+class ClusterEventCheck(Part):
     """A Kubernetes event."""
 
     reason: str
@@ -355,7 +304,7 @@ class ClusterEventCheck(_Model):
     """Contained in the event's message."""
 
 
-class ExplanationCheck(_Model):
+class ExplanationCheck(Part):
     """What `explain` says: the cause's stable name and how the headline begins."""
 
     cause: Text
@@ -366,10 +315,9 @@ class ExplanationCheck(_Model):
     """Look at the last failure even when it has been mended since."""
 
 
-class Expectation(_Model):
-    """One thing that must be seen, at its time (by default when the run ends)."""
+class Expectation(Timed):
+    """One thing that must be seen, at its time (by default when the run ends) or each time."""
 
-    at: Seconds | None = None
     gateway: Literal["starting", "ready", "serving-from-memory", "stopped", "none"] | None = None
     """The state that the newest gateway last reported."""
     pod: PodCheck | None = None
@@ -386,30 +334,30 @@ class Expectation(_Model):
 
     @model_validator(mode="after")
     def _one_check(self) -> "Expectation":
-        _exactly_one(self, tuple(name for name in type(self).model_fields if name != "at"))
+        _exactly_one(self, tuple(name for name in type(self).model_fields if name not in TIMING))
         return self
 
     @property
     def check(self) -> str:
         """The name of the one field that is set."""
-        return next(name for name in type(self).model_fields if name != "at" and _is_set(self, name))
+        return next(name for name in type(self).model_fields if name not in TIMING and _is_set(self, name))
 
 
 # --- the scenario
 
 
-class Cause(_Model):
+class Cause(Part):
     """What is wrong: all of it, and nothing but it."""
 
-    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(_tuple)] = ()
-    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] = ()
-    timeline: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(to_tuple)] = ()
+    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(to_tuple)] = ()
+    timeline: Annotated[tuple[Step, ...], BeforeValidator(to_tuple)] = ()
 
     def __bool__(self) -> bool:
         return bool(self.world or self.manifest or self.timeline)
 
 
-class Tags(_Model):
+class Tags(Part):
     """How scenarios are found: the hop of the walk that breaks, who is at fault, the code that is seen."""
 
     hop: Annotated[int, Field(ge=1, le=9)]
@@ -417,35 +365,46 @@ class Tags(_Model):
     code: str = ""
 
 
-class Scenario(_Model):
+class Scenario(Part):
     """One failure, or one thing that looks like one, from its cause to its explanation."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[/-][a-z0-9]+)*$")]
     title: Text
     story: Text
     """What happened to somebody, in two or three sentences."""
-    source: Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
+    source: Annotated[tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])]
     """Where it is told in public: an issue, a page."""
     tags: Tags
     needs: Literal["live", "kind"] | None = None
     """Where alone it can run, when it can't in virtual time."""
     because: str = ""
     """Why it needs that."""
-    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(_tuple)] = ()
+    world: Annotated[tuple[WorldEdit, ...], BeforeValidator(to_tuple)] = ()
     """Changes of the default world that are not the cause."""
-    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(_tuple)] = ()
+    manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(to_tuple)] = ()
     """Changes of the article's manifest that are not the cause."""
     cause: Cause = Cause()
     """Empty for a decoy: what looks broken and is not."""
-    mend: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+    mend: Annotated[tuple[Step, ...], BeforeValidator(to_tuple)] = ()
     """Steps that heal it; without the cause they are left out as well."""
-    timeline: Annotated[tuple[Step, ...], BeforeValidator(_tuple)] = ()
+    timeline: Annotated[tuple[Step, ...], BeforeValidator(to_tuple)] = ()
     """Steps that are neither. The manifest is applied at 0s unless a step here applies it."""
     silent: str = ""
     """Why `explain` has nothing to say about it; a broken scenario without an explanation needs it."""
     until: Seconds | None = None
     """When the run ends; 15 s after the last step and check without it."""
-    expect: Annotated[tuple[Expectation, ...], BeforeValidator(_tuple), Field(min_length=1)]
+    expect: Annotated[tuple[Expectation, ...], BeforeValidator(to_tuple), Field(min_length=1)]
+
+    def lines(self) -> Iterator[tuple[tuple[str | int, ...], Timed]]:
+        """Every step and check with its path in the file."""
+        for path, timed in (
+            (("timeline",), self.timeline),
+            (("cause", "timeline"), self.cause.timeline),
+            (("mend",), self.mend),
+            (("expect",), self.expect),
+        ):
+            for index, one in enumerate(timed):
+                yield (*path, index), one
 
     @property
     def folder(self) -> str:
@@ -453,25 +412,18 @@ class Scenario(_Model):
         return self.id.rpartition("/")[0] or "."
 
     def steps(self, *, with_cause: bool = True) -> tuple[Step, ...]:
-        """The time line in order; of steps at the same time, the cause's come first."""
+        """The time line's steps; of those at the same time, the cause's come first."""
         own = [*self.cause.timeline, *self.mend] if with_cause else []
         applies = any(step.apply is not None for step in (*self.timeline, *self.cause.timeline))
-        first = () if applies else (Step(at=0.0, apply=()),)
-        return tuple(sorted((*own, *first, *self.timeline), key=lambda step: step.at))
+        first = () if applies else (Step(apply=()),)
+        return (*own, *first, *self.timeline)
 
     def ends(self) -> float:
         """Seconds from the start to the end of the run."""
         if self.until is not None:
             return self.until
-        moments = [step.at for step in self.steps()]
-        moments += [one.at for one in self.expect if one.at is not None]
+        moments = [moment for one in (*self.steps(), *self.expect) for moment in one.last()]
         return max(moments, default=0.0) + MARGIN
-
-
-def event_fields(kind: str) -> Iterator[str]:
-    """The first-level fields of an event kind, `actor` besides."""
-    yield "actor"
-    yield from EVENT_TYPES[kind].__dataclass_fields__
 
 
 def _is_set(model: BaseModel, name: str) -> bool:

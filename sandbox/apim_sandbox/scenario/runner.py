@@ -1,6 +1,7 @@
 """Runs a scenario, with its cause or as its mended twin: in virtual time here, elsewhere by `remote.py`."""
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -11,6 +12,7 @@ from apim_emulators.core.journal import Record, encode
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.scenario.actions import perform
+from apim_sandbox.scenario.agenda import Agenda, Progress, named
 from apim_sandbox.scenario.checks import Verdict, check, describe, healthy
 from apim_sandbox.scenario.embedded import Embedded
 from apim_sandbox.scenario.load import Loaded
@@ -55,13 +57,6 @@ class Result:
     def journal(self) -> bytes:
         """The whole journal, one JSON object a line."""
         return b"".join(encode(record) + b"\n" for record in self.records)
-
-
-@dataclass(slots=True)
-class Progress:
-    """What the run is at, for when it never ends."""
-
-    waiting_for: str = "the start"
 
 
 def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: float = TIME_LIMIT) -> Result:
@@ -114,20 +109,21 @@ async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: Progress) 
 async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progress) -> Result:
     """Do the steps and checks in the order of their times, wherever that is."""
     scenario = loaded.scenario
+    agenda = Agenda(scenario, with_cause, progress)
     async with anyio.create_task_group() as tasks:
         stage = Stage(venue, loaded, with_cause, venue.now(), tasks)
         verdicts: list[Verdict] = []
         problem = ""
         try:
-            for moment, steps, expected in _agenda(scenario, with_cause=with_cause):
-                progress.waiting_for = _named(steps[0] if steps else expected[0])
-                await venue.sleep_until(stage.epoch + moment)
-                for step in steps:
-                    progress.waiting_for = _named(step)
-                    await _perform(stage, step)
-                if expected:
-                    progress.waiting_for = _named(expected[0])
-                    verdicts += await _seen(stage, expected)
+            async with aclosing(agenda.moments(stage)) as moments:
+                async for steps, expected in moments:
+                    for step in steps:
+                        progress.waiting_for = named(step)
+                        await _perform(stage, step)
+                    if expected:
+                        progress.waiting_for = named(expected[0])
+                        verdicts += await _seen(stage, expected)
+            problem = _never(agenda, verdicts, stage)
         except ActionError as error:
             problem = str(error)
         unfired = await venue.unfired()
@@ -145,8 +141,7 @@ async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progres
 
 async def _seen(stage: Stage, expected: Sequence[Expectation]) -> list[Verdict]:
     """The verdicts of one moment: all of them true at once, or what was there when patience ended."""
-    document, scenario = stage.loaded.document, stage.loaded.scenario
-    places = [str(document.place("expect", scenario.expect.index(one))) for one in expected]
+    places = [_place(stage, one) for one in expected]
     deadline = anyio.current_time() + stage.venue.patience
     while True:
         verdicts = [await check(stage, one, place) for one, place in zip(expected, places, strict=True)]
@@ -155,34 +150,27 @@ async def _seen(stage: Stage, expected: Sequence[Expectation]) -> list[Verdict]:
         await stage.venue.look_again()
 
 
-def _agenda(
-    scenario: Scenario, *, with_cause: bool
-) -> list[tuple[float, tuple[Step, ...], tuple[Expectation, ...]]]:
-    """What is due at each moment, in the order of the moments; steps come before checks."""
-    end = scenario.ends()
-    steps = scenario.steps(with_cause=with_cause)
-    moments = {step.at for step in steps} | {end if one.at is None else one.at for one in scenario.expect}
-    return [
-        (
-            moment,
-            tuple(step for step in steps if step.at == moment),
-            tuple(one for one in scenario.expect if (end if one.at is None else one.at) == moment),
-        )
-        for moment in sorted(moments)
-    ]
+def _place(stage: Stage, one: Expectation) -> str:
+    return str(stage.loaded.document.place("expect", stage.loaded.scenario.expect.index(one)))
+
+
+def _never(agenda: Agenda, verdicts: list[Verdict], stage: Stage) -> str:
+    """What the lines say whose event did not come: checks fail, a step is a problem, except in the twin."""
+    problem = ""
+    for line, event in agenda.never():
+        if isinstance(line, Expectation):
+            got, place = "it never came", _place(stage, line)
+            verdicts.append(Verdict(stage.elapsed(), describe(line), False, f"after {event}", got, place))
+        elif agenda.with_cause and not problem:
+            problem = f"{line.action} waited for {event}, which never came"
+    return problem
 
 
 async def _perform(stage: Stage, step: Step) -> None:
     with anyio.move_on_after(STEP_LIMIT) as scope:
         await perform(stage, step)
     if scope.cancelled_caught:
-        raise ActionError(f"{_named(step)} did not end within {STEP_LIMIT:g} s")
-
-
-def _named(what: Step | Expectation) -> str:
-    if isinstance(what, Step):
-        return f"{what.action} at {what.at:g} s"
-    return f"the check of {describe(what)}"
+        raise ActionError(f"{named(step)} did not end within {STEP_LIMIT:g} s")
 
 
 def _timed(result: Result, took: float) -> Result:

@@ -53,6 +53,10 @@ class Stage:
         """Seconds since the run began."""
         return self.venue.now() - self.epoch
 
+    async def sleep_until(self, moment: float) -> None:
+        """Until so many seconds after the run began."""
+        await self.venue.sleep_until(self.epoch + moment)
+
     def records(self) -> list[Record]:
         return self.venue.records()
 

@@ -67,7 +67,7 @@ def test_a_whole_scenario_loads() -> None:
         ),
         (
             HEAD + EXPECT + "timeline:\n  - {at: soon, call: /echo}\n",
-            "one.yaml:9:10: timeline[0].at: 'soon' is not a duration; write 90s, 10m, 1h30m or 2d",
+            'one.yaml:9:10: timeline[0].at: "soon" is no time; write 90s, 10m, 1h30m or 00:10 ',
         ),
         (
             HEAD + "expect:\n  - explanation: {cause: x, headline: y}\n",
@@ -99,6 +99,59 @@ def test_a_whole_scenario_loads() -> None:
             HEAD + EXPECT + "cause:\n  timeline:\n    - {skewClock: {actor: entre, ahead: 1h}}\n",
             'one.yaml:10:27: cause.timeline[0].skewClock.actor: no actor is called "entre"; '
             'did you mean "entra"?',
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {after: gateway.stat, call: /echo/hello}\nuntil: 1m\n",
+            'one.yaml:9:13: timeline[0].after.kind: no event kind is called "gateway.stat"; '
+            'did you mean "gateway.state"?',
+        ),
+        (
+            HEAD
+            + EXPECT
+            + "timeline:\n  - {after: {kind: gateway.state, where: {stat: ready}}, call: /}\nuntil: 1m\n",
+            'one.yaml:9:43: an event gateway.state has no field "stat" (fix: write "state")',
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {after: gateway.state, call: /echo/hello}\n",
+            "one.yaml:9:6: after: needs to know when the run ends (fix: add until: 5m)",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {every: 10s, call: /echo/hello}\n",
+            "one.yaml:9:6: every: needs to know when the run ends (fix: add until: 5m)",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {every: 0s, times: 3, call: /echo/hello}\n",
+            "one.yaml:9:13: timeline[0].every: 0 would never let time go on; write a time above 0",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {every: 1ms, call: /echo/hello}\nuntil: 1m\n",
+            "one.yaml:9:13: acts more than 10000 times in this run (fix: add times:, or a longer every:)",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {at: 1m, every: 10s, until: 30s, call: /echo/hello}\n",
+            "one.yaml:9:5: timeline[0]: until: 30 s is before its first time, 60 s",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {times: 3, call: /echo/hello}\n",
+            "one.yaml:9:5: timeline[0]: times: belongs to every:, which is missing",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {at: 10s, delay: 5s, call: /echo/hello}\n",
+            "one.yaml:9:5: timeline[0]: delay: is the time after an event; name it with after:",
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {at: 00:61, call: /echo/hello}\n",
+            'one.yaml:9:10: timeline[0].at: "00:61" is no time; minutes and seconds end at 59',
+        ),
+        (
+            HEAD + EXPECT + "timeline:\n  - {cutOff: {host: a.test}}\n  - {at: 1s, reconnect: b.test}\n",
+            'one.yaml:10:25: no cutOff step names "b.test" (fix: write "a.test")',
+        ),
+        (
+            HEAD
+            + EXPECT
+            + "timeline:\n  - {at: 9s, cutOff: {host: a.test}}\n  - {at: 1s, reconnect: a.test}\n",
+            "one.yaml:10:10: is before the step cutOff that it takes back (fix: give it a later at:)",
         ),
         (
             HEAD + EXPECT + "needs: kind\n",
