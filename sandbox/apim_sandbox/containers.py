@@ -28,6 +28,7 @@ from apim_sandbox import __version__
 from apim_sandbox.client import Operator, Sandbox
 from apim_sandbox.instance import Instance, StateDir
 from apim_sandbox.surroundings import load_world
+from apim_sandbox.world.load import text_of
 from apim_sandbox.world.seed import operator_of, service_names
 
 IMAGE_VARIABLE = "APIM_SANDBOX_IMAGE"
@@ -53,7 +54,7 @@ class ApimSandboxContainer(DockerContainer):
         os.chown(self._directory, *user)
         command = ["up", "--listen", "0.0.0.0"]  # noqa: S104  the container's own address
         if world is not None:
-            (self._directory / "world.yaml").write_text(world.read_text())
+            (self._directory / "world.yaml").write_text(text_of(world))
             command += ["--world", f"{_INSIDE}/world.yaml"]
         self.with_command(command)
         self.with_volume_mapping(self._directory, _INSIDE, "rw")

@@ -60,7 +60,7 @@ def demo(
 @app.command()
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it is ready.")] = False,
-    world: Annotated[Path | None, typer.Option(help="A world file; the article's world without it.")] = None,
+    world: Annotated[Path | None, typer.Option(help="A world file or a ready world's name.")] = None,
     edge_port: Annotated[int, typer.Option(help="HTTPS port; 0 takes a free one.", min=0, max=65535)] = 8443,
     proxy_port: Annotated[int, typer.Option(help="CONNECT proxy's port.", min=0, max=65535)] = 8444,
     control_port: Annotated[int, typer.Option(help="Control service's port.", min=0, max=65535)] = 8445,
@@ -523,7 +523,7 @@ def kind_up(
         list[Path] | None,
         typer.Option("--filename", "-f", help="Manifests, - for standard input; the article's without it."),
     ] = None,
-    world: Annotated[Path | None, typer.Option(help="A world file; the article's world without it.")] = None,
+    world: Annotated[Path | None, typer.Option(help="A world file or a ready world's name.")] = None,
     image: Annotated[
         str | None,
         typer.Option(help="The sandbox's image; built when needed without it.", envvar="APIM_SANDBOX_IMAGE"),

@@ -25,6 +25,22 @@ def apis(sandbox: Sandbox) -> list[Row]:
     return rows
 
 
+def gateways(sandbox: Sandbox) -> list[str]:
+    """The resource ids of every service's self-hosted gateways."""
+    return [
+        gateway["id"]
+        for service in _services(sandbox)
+        for gateway in _arm(sandbox, f"{service}/gateways", _SERVICES)
+    ]
+
+
+def gateway_token(sandbox: Sandbox, gateway_id: str, key: str, expiry: str) -> str:
+    """A token for a gateway until `expiry` (RFC 3339), as ARM makes it: without its prefix."""
+    body = {"keyType": key, "expiry": expiry}
+    path = f"{gateway_id}/generateToken"
+    return str(sandbox.arm("POST", path, body=body, api_version=_SERVICES)["value"])
+
+
 def credentials(sandbox: Sandbox) -> list[Row]:
     """Every federated identity credential, with `owner`: an application, or a user-assigned identity."""
     rows = [

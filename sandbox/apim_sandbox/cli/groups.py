@@ -71,16 +71,28 @@ def clock_skew(
     raise typer.Exit(skew_clock(actor, duration, state_dir))
 
 
+@world.command("list")
+def world_list(as_json: JsonOption = False) -> None:
+    """List the ready worlds, one for each way in which a gateway signs in.
+
+    Example: apim-sandbox world list
+    """
+    from apim_sandbox.cli.worlds import list_worlds
+
+    raise typer.Exit(list_worlds(as_json=as_json))
+
+
 @world.command("show")
 def world_show(
     file: Annotated[
-        Path | None, typer.Argument(help="A world file, shown with all defaults; the built-in without it.")
+        Path | None,
+        typer.Argument(help="A ready world, or a file, which is shown with all defaults."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a world, to begin a file of your own with.
 
-    Example: apim-sandbox world show > world.yaml
+    Example: apim-sandbox world show entra-app > world.yaml
     """
     from apim_sandbox.cli.worlds import show_world
 
@@ -162,6 +174,25 @@ def token_sa(
     raise typer.Exit(
         service_account_token(account, audience, duration, state_dir, decode=decode, as_json=as_json)
     )
+
+
+@token.command("gateway")
+def token_gateway(
+    gateway: Annotated[
+        str | None,
+        typer.Argument(help="Whose token; the world's first gateway without it.", metavar="SERVICE/NAME"),
+    ] = None,
+    key: Annotated[str, typer.Option(help="With which key it is signed: primary or secondary.")] = "primary",
+    duration: Annotated[str, typer.Option(help="How long it lives, at most 30d.")] = "29d",
+    state_dir: StateDirOption = None,
+) -> None:
+    """Make a gateway token, as config.service.auth wants it.
+
+    Example: apim-sandbox token gateway contoso/on-prem --duration 1h
+    """
+    from apim_sandbox.cli.tokens import gateway_token
+
+    raise typer.Exit(gateway_token(gateway, key, duration, state_dir))
 
 
 @token.command("access")

@@ -1,4 +1,4 @@
-"""`token sa` and `token access`: the two tokens of the exchange, to look at or to use."""
+"""`token sa`, `token access`, `token gateway`: what gateways sign in with, to look at or to use."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ from apim_emulators.core import jose
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE, TOKEN_EXCHANGE_AUDIENCE
 from apim_sandbox.cli.output import print_json
+from apim_sandbox.cli.problems import InputError
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox
@@ -36,6 +37,39 @@ def access_token(
             token = sandbox.exchange(pod, resource.removesuffix("/.default"))
         now = sandbox.clock()["now"]
     return _show(token, now, decode=decode, as_json=as_json)
+
+
+def gateway_token(gateway: str | None, key: str, duration: str, state_dir: Path | None) -> int:
+    """A gateway token with its prefix, made by ARM for the operator."""
+    from apim_sandbox.cli import cloud
+
+    if key not in ("primary", "secondary"):
+        raise InputError(f"--key {key!r} is neither 'primary' nor 'secondary'")
+    seconds = parse_duration(duration)
+    with Sandbox.connect(state_dir) as sandbox:
+        gateway_id = _gateway(cloud.gateways(sandbox), gateway)
+        expiry = rfc3339(sandbox.clock()["now"] + seconds)
+        print(f"GatewayKey {cloud.gateway_token(sandbox, gateway_id, key, expiry)}")
+    print(
+        f"# for gateway {_short(gateway_id)}, until {expiry[:16]}Z; as config.service.auth of its container",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _gateway(ids: list[str], wanted: str | None) -> str:
+    """The id of the gateway that `wanted` (`SERVICE/NAME`) names, of the first one without it."""
+    for gateway_id in ids:
+        if wanted is None or _short(gateway_id).lower() == wanted.lower():
+            return gateway_id
+    known = ", ".join(map(_short, ids)) or "none"
+    asked = "no gateway is there" if wanted is None else f"no gateway is called {wanted!r}"
+    raise InputError(f"{asked}; there are: {known}", "apim-sandbox get gateways")
+
+
+def _short(gateway_id: str) -> str:
+    parts = gateway_id.split("/")
+    return f"{parts[-3]}/{parts[-1]}"
 
 
 DEFAULT_AUDIENCE, DEFAULT_RESOURCE = str(TOKEN_EXCHANGE_AUDIENCE), str(CONFIGURATION_AUDIENCE)

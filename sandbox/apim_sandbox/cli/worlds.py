@@ -7,12 +7,28 @@ from apim_sandbox.cli.render.line import line
 from apim_sandbox.cli.render.terminal import Terminal
 
 
-def show_world(file: Path | None, *, as_json: bool) -> int:
-    """The built-in world as a file to begin with, or a file's world with every default filled in."""
-    if file is None and not as_json:
-        from apim_sandbox.world.default import default_text
+def list_worlds(*, as_json: bool) -> int:
+    """The ready worlds: what `--world` takes besides a file."""
+    from apim_sandbox.cli.render.tables import table
+    from apim_sandbox.world.ready import READY
 
-        print(default_text(), end="")
+    if as_json:
+        print_json(
+            [{"name": name, "signIn": one.mode, "summary": one.summary} for name, one in READY.items()]
+        )
+        return 0
+    rows = [[name, one.mode, one.summary] for name, one in READY.items()]
+    Terminal().print(table(["name", "config.service.auth", "holds"], rows))
+    Terminal().print([line("Next:  ", ("apim-sandbox up --detach --world NAME", "command"))])
+    return 0
+
+
+def show_world(file: Path | None, *, as_json: bool) -> int:
+    """A ready world as a file to begin with, or a file's world with every default filled in."""
+    from apim_sandbox.world.ready import DEFAULT, is_ready, ready_text
+
+    if not as_json and (file is None or is_ready(file)):
+        print(ready_text(str(file or DEFAULT)), end="")
         return 0
     from apim_sandbox.cli.output import print_yaml
     from apim_sandbox.surroundings import load_world

@@ -13,8 +13,7 @@ from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
 from apim_sandbox.scenario.model import ManifestEdit, Scenario, WorldEdit
 from apim_sandbox.scenario.possible import impossible, uncheckable
 from apim_sandbox.validation import together, validated
-from apim_sandbox.world.default import FILE as WORLD_FILE
-from apim_sandbox.world.default import default_text
+from apim_sandbox.world.default import DEFAULT_FILE, default_text
 from apim_sandbox.world.load import from_document
 from apim_sandbox.world.model import World
 
@@ -38,7 +37,7 @@ class Loaded:
             except EditError as error:
                 raise self.document.error(path, error.message, error.fix) from None
         try:
-            return from_document(Document(WORLD_FILE, value))
+            return from_document(Document(DEFAULT_FILE, value))
         except DocumentError as error:
             place = self._first_wrong_edit(with_cause=with_cause)
             raise self.document.error(place, f"makes the world wrong: {error.message}", error.fix) from None
@@ -49,7 +48,7 @@ class Loaded:
         for path, edit in self._world_edits(with_cause=with_cause):
             value = edit_world(value, (edit,))
             try:
-                from_document(Document(WORLD_FILE, value))
+                from_document(Document(DEFAULT_FILE, value))
             except DocumentError:
                 return path
         return ("world",)
@@ -148,4 +147,4 @@ def files_of(path: Path) -> Iterator[Path]:
 
 @cache
 def _default_world() -> Any:
-    return documents.parse_one(default_text(), WORLD_FILE).value
+    return documents.parse_one(default_text(), DEFAULT_FILE).value

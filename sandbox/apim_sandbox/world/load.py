@@ -6,13 +6,28 @@ from apim_sandbox import documents
 from apim_sandbox.documents import Document, DocumentError, Place, dotted
 from apim_sandbox.validation import together, validated
 from apim_sandbox.world.model import World
+from apim_sandbox.world.ready import READY, is_ready, ready_text
 from apim_sandbox.world.references import Dangling, Duplicate, dangling, duplicates
 
 
 def load(path: Path) -> World:
-    """The world of a YAML file. Raises `DocumentError`."""
-    found = documents.read(path)
-    return from_document(_only(found, str(path)))
+    """The world of a YAML file, or a ready one by its name. Raises `DocumentError`."""
+    return from_document(_only(documents.parse(text_of(path), str(path)), str(path)))
+
+
+def text_of(path: Path) -> str:
+    """A world file's text, or that of the ready world that `path` names. Raises `DocumentError`."""
+    if is_ready(path):
+        return ready_text(str(path))
+    try:
+        return documents.read_text(path)
+    except DocumentError as error:
+        if path.exists() or path.suffix or path.parent != Path():
+            raise
+        known = ", ".join(READY)
+        raise DocumentError(
+            error.place, f"is no file, and no ready world has that name: {known}", "apim-sandbox world list"
+        ) from None
 
 
 def loads(text: str, file: str = "<world>") -> World:

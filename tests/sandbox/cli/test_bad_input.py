@@ -23,7 +23,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "command",
     [
         "status", "get pods", "get assignments", "logs x", "journal", "explain", "describe pod x", "env",
-        "token sa", "token access", "clock show", "clock advance 1m", "clock skew entra 1m",
+        "token sa", "token access", "token gateway", "clock show", "clock advance 1m", "clock skew entra 1m",
         "clock set 2030-01-01T00:00:00Z",
     ],
 )  # fmt: skip

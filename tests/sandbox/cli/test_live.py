@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tests.sandbox.cli.conftest import Cli
 
+from apim_emulators.apim.gateway_tokens import parse_token
 from apim_emulators.core import jose
 from apim_emulators.core.events import PodChanged
 from apim_sandbox.cli.environment import SHELLS, assignments
@@ -20,6 +21,7 @@ from apim_sandbox.cli.problems import BAD_INPUT
 from apim_sandbox.client import Sandbox
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.pointing import CLIENTS
+from apim_sandbox.world.ready import READY, ready_text
 
 pytestmark = pytest.mark.clients
 
@@ -359,6 +361,46 @@ def test_a_world_is_shown_checked_and_described(cli: Cli, tmp_path: Path) -> Non
     assert only(cli("world", "check", file, "--json")) == []
     assert only(cli("world", "show", file, "--json")) == only(cli("world", "show", "--json"))
     assert only(cli("world", "schema"))["title"] == "apim-sandbox world"
+
+
+def test_the_ready_worlds_are_listed_as_the_page_says_and_shown_by_name(cli: Cli) -> None:
+    listed = cli("world", "list").out
+    assert listed.partition("Next:")[0] in Path("docs/world.md").read_text()
+    assert [one["name"] for one in only(cli("world", "list", "--json"))] == list(READY)
+    for name in READY:
+        assert cli("world", "show", name).out == ready_text(name)
+        assert cli("world", "check", name).status == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_a_gateway_token_is_made_by_the_name_of_its_gateway(cli: Cli, live: Sandbox) -> None:
+    made = cli("token", "gateway", "Contoso/on-prem", "--duration", "1h")
+    token = parse_token(made.out.strip().removeprefix("GatewayKey "))
+    assert token is not None
+    assert token.gateway == "on-prem"
+    assert 3480 < token.expires_at - live.clock()["now"] <= 3600
+    assert made.err.startswith("# for gateway contoso/on-prem, until 2")
+    assert cli("token", "gateway").out != cli("token", "gateway", "--key", "secondary").out
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["contoso/nobody"],
+         "error: no gateway is called 'contoso/nobody'; there are: contoso/on-prem\n"
+         "next:  apim-sandbox get gateways\n"),
+        (["--key", "third"], "error: --key 'third' is neither 'primary' nor 'secondary'\n"),
+        (["--duration", "31d"], "error: ValidationError: One or more fields contain incorrect values: "),
+        (["--duration", "soon"], "error: 'soon' is not a duration; write 90s, 10m, 1h30m or 2d\n"),
+    ],
+)  # fmt: skip
+def test_a_gateway_token_that_can_not_be_made_says_why(
+    cli: Cli, arguments: list[str], complaint: str
+) -> None:
+    status, out, err = cli("token", "gateway", *arguments)
+    assert (status, out) == (BAD_INPUT, "")
+    assert err.startswith(complaint)
 
 
 def test_provenance_lists_each_behaviour_with_its_label(cli: Cli) -> None:

@@ -66,7 +66,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("get ap", ["apis"]),
         ("get p", ["pods"]),
         ("env --for no", ["node"]),
-        ("token ", ["sa", "access"]),
+        ("token ", ["sa", "gateway", "access"]),
     ],
 )
 def test_a_shell_completes_commands_and_values(words: str, offered: list[str]) -> None:

@@ -10,8 +10,8 @@ from apim_emulators.core.events import ConfigurationAnswered, Event, GatewayLogg
 from apim_sandbox.cluster.protocol import PodView
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.virtual_sandbox import VirtualSandbox, virtual_sandbox
-from apim_sandbox.world.default import sign_in_text
 from apim_sandbox.world.load import loads
+from apim_sandbox.world.ready import ready_text
 
 APIM_API = "2024-05-01"
 SUBSCRIPTION = "/subscriptions/22222222-2222-4222-8222-222222222222"
@@ -125,6 +125,6 @@ class Story:
 @asynccontextmanager
 async def story(changes: Changes | None = None, mode: str = "workload-identity") -> AsyncIterator[Story]:
     """The world for a way to sign in, with `changes` to its text, in virtual time."""
-    world = loads(changed(sign_in_text(mode), changes or {}))
+    world = loads(changed(ready_text(mode), changes or {}))
     async with virtual_sandbox(world) as sandbox:
         yield Story(sandbox)

@@ -163,3 +163,28 @@ def test_an_empty_file_says_how_to_begin(tmp_path: Path) -> None:
     path.write_text("# nothing\n")
     with pytest.raises(DocumentError, match="is empty"):
         load(path)
+
+
+def test_a_ready_world_is_taken_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a file of that name is there."""
+    monkeypatch.chdir(tmp_path)
+    secrets = [one.client_secrets for one in load(Path("entra-app")).tenants[0].applications]
+    assert len(secrets[0]) == 1
+    Path("entra-app").write_text("tenants: [{name: mine.example}]")
+    assert load(Path("entra-app")).tenants[0].name == "mine.example"
+
+
+def test_a_name_that_is_neither_file_nor_ready_world_lists_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has a suffix or a folder was meant as a file."""
+    monkeypatch.chdir(tmp_path)
+    known = "workload-identity, entra-app, gateway-token"
+    with pytest.raises(DocumentError) as caught:
+        load(Path("entra_app"))
+    assert str(caught.value) == (
+        f"entra_app: is no file, and no ready world has that name: {known} (fix: apim-sandbox world list)"
+    )
+    for missing in ("entra-app.yaml", "worlds/entra-app"):
+        with pytest.raises(DocumentError, match="can't be read: No such file"):
+            load(Path(missing))

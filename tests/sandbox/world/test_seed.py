@@ -9,8 +9,9 @@ from apim_emulators.core.keys import PooledKeys
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.entra.state import Directory
 from apim_sandbox.documents import DocumentError
-from apim_sandbox.world.default import SIGN_IN, default_text, default_world, sign_in_text
+from apim_sandbox.world.default import default_text, default_world
 from apim_sandbox.world.load import loads
+from apim_sandbox.world.ready import READY, ready_text
 from apim_sandbox.world.seed import seed_apim, seed_entra
 
 
@@ -70,7 +71,7 @@ def test_a_policy_that_is_none_is_a_mistake_of_the_file() -> None:
 
 def test_each_way_to_sign_in_has_its_world() -> None:
     """One with a federated credential, one with a secret, one with neither application nor reader role."""
-    worlds = {mode: loads(sign_in_text(mode)) for mode in SIGN_IN}
+    worlds = {mode: loads(ready_text(mode)) for mode in READY}
     found = {
         mode: [
             (len(one.federated_identity_credentials), len(one.client_secrets))

@@ -22,6 +22,7 @@ from apim_sandbox.edge import listen
 from apim_sandbox.instance import Instance, InstanceError, answers, write_private
 from apim_sandbox.prepare import prepare, publish
 from apim_sandbox.surroundings import load_world
+from apim_sandbox.world.load import text_of
 from apim_sandbox.world.model import World
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class Up:
             write_private(layout.public_key, public_pem(key.public))
             write_private(layout.signing_key, key.pem().decode())
         if self.options.world is not None:
-            write_private(layout.sandbox.path / "world.yaml", self.options.world.read_text())
+            write_private(layout.sandbox.path / "world.yaml", text_of(self.options.world))
         return str(layout.directory)
 
     async def _emulators(self) -> Ports:
