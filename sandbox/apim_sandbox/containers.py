@@ -25,11 +25,12 @@ from testcontainers.core.wait_strategies import HealthcheckWaitStrategy
 from apim_emulators.core import vocabulary as names
 from apim_emulators.core.journal import Record
 from apim_sandbox import __version__
-from apim_sandbox.client import Operator, Sandbox
+from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import AppliedShown
 from apim_sandbox.instance import Instance, StateDir
 from apim_sandbox.surroundings import load_world
 from apim_sandbox.world.load import text_of
-from apim_sandbox.world.seed import operator_of, service_names
+from apim_sandbox.world.seed import service_names
 
 IMAGE_VARIABLE = "APIM_SANDBOX_IMAGE"
 _INSIDE = "/var/lib/apim-sandbox"
@@ -131,14 +132,9 @@ class ApimSandboxContainer(DockerContainer):
 
     # --- what tests do
 
-    def apply(self, manifest: str | Path) -> list[dict[str, Any]]:
+    def apply(self, manifest: str | Path) -> list[AppliedShown]:
         """Apply a manifest, a file or its text. Raises `SandboxError` with file and line."""
-        document = (
-            (str(manifest), manifest.read_text())
-            if isinstance(manifest, Path)
-            else ("manifest.yaml", manifest)
-        )
-        return self.sandbox.apply([document])
+        return self.sandbox.apply([manifest if isinstance(manifest, Path) else ("manifest.yaml", manifest)])
 
     def journal(self, since: int = 0) -> list[Record]:
         """What happened, after record `since`."""
@@ -148,9 +144,7 @@ class ApimSandboxContainer(DockerContainer):
         self, fault: str, target: str, *, first_call: int = 1, last_call: int | None = None, **arguments: Any
     ) -> str:
         """Break something on purpose; its id. Raises `SandboxError` for what is not known."""
-        return self.sandbox.add_fault(
-            fault, target, arguments=arguments, first_call=first_call, last_call=last_call
-        )
+        return self.sandbox.faults.add(fault, target, first_call=first_call, last_call=last_call, **arguments)
 
     def _connect(self) -> Sandbox:
         told: Mapping[str, Any] = json.loads((self._directory / "instance.json").read_text())
@@ -166,5 +160,4 @@ class ApimSandboxContainer(DockerContainer):
             bundle_file=inside.bundle_file.replace(_INSIDE, str(self._directory)),
             state_dir=str(self._directory),
         )
-        operator = operator_of(self._world, StateDir(self._directory).secrets().operator)
-        return Sandbox(outside, Operator(operator.tenant, operator.client_id, operator.secret))
+        return Sandbox(outside, StateDir(self._directory).secrets().operator)

@@ -22,8 +22,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from apim_sandbox.client import Pod, Sandbox
-    from apim_sandbox.testing import GatewayUnderTest, Tidied
+    from apim_sandbox.client import Gateway, Pod, Sandbox
+    from apim_sandbox.testing import Tidied
 
 _FIXTURES = frozenset(("apim_sandbox", "sandbox", "workload_identity", "gateway"))
 _BEGAN = pytest.StashKey[int]()
@@ -40,9 +40,9 @@ def apim_sandbox(
     tmp_path_factory: pytest.TempPathFactory, apim_sandbox_world: Path | None
 ) -> Iterator[Sandbox]:
     """A live sandbox for the whole session; one for each worker of pytest-xdist."""
-    from apim_sandbox.testing import live_sandbox
+    from apim_sandbox.client import Sandbox
 
-    with live_sandbox(tmp_path_factory.mktemp("apim-sandbox"), apim_sandbox_world) as sandbox:
+    with Sandbox.start(apim_sandbox_world, state_dir=tmp_path_factory.mktemp("apim-sandbox")) as sandbox:
         yield sandbox
 
 
@@ -73,7 +73,7 @@ def workload_identity(apim_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def gateway(sandbox: Tidied) -> GatewayUnderTest:
+def gateway(sandbox: Tidied) -> Gateway:
     """The article's manifest, applied; its gateway is ready to be called."""
     return sandbox.gateway()
 
@@ -96,9 +96,7 @@ def pytest_runtest_makereport(
     report = yield
     running = _sandbox_of(item)
     if report.failed and call.when == "call" and running is not None:
-        from apim_sandbox.testing import what_broke
-
-        report.sections.append(("apim-sandbox", what_broke(running, item.stash.get(_BEGAN, 0))))
+        report.sections.append(("apim-sandbox", running.report(item.stash.get(_BEGAN, 0))))
     return report
 
 

@@ -11,15 +11,12 @@ run_virtual(main, seed=1)
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import anyio
 import httpx
 
-from apim_emulators.core import vocabulary as names
 from apim_emulators.core.clock import MasterClock, VirtualTime
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
@@ -31,7 +28,9 @@ from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_emulators.core.wire import Wire, open_wire
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings
-from apim_sandbox.client import ARM_API, Operator, SandboxError, check, token_form
+from apim_sandbox.client.aio.cloud import AsyncArm, AsyncCloud, AsyncGraph
+from apim_sandbox.client.answers import SandboxError
+from apim_sandbox.client.operator import Operator
 from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
 from apim_sandbox.cluster.embedded.task_runtime import TaskRuntime, pod_host
 from apim_sandbox.cluster.live import cluster_settings, refuses_image
@@ -60,9 +59,9 @@ class VirtualSandbox:
     wire: Wire
     http: httpx.AsyncClient
     stores: Mapping[str, MemoryStore]
-    operator: Operator
+    arm: AsyncArm
+    graph: AsyncGraph
     around: Surroundings
-    _tokens: dict[str, str] = field(default_factory=dict)
 
     async def sleep(self, seconds: float) -> None:
         """Let the sandbox live on for `seconds`; everything due meanwhile happens at its exact time."""
@@ -76,52 +75,19 @@ class VirtualSandbox:
         """The journal so far."""
         return self.journal.since(since)
 
-    async def arm(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        api_version: str = ARM_API,
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """A request to ARM as the operator. Raises `SandboxError`."""
-        url, params = f"https://{names.ARM_HOST}{path}", {"api-version": api_version}
-        return await self._as_operator(method, url, names.ARM_RESOURCE, body, params, headers or {})
-
-    async def graph(
-        self, method: str, path: str, *, body: Any = None, params: Mapping[str, str] | None = None
-    ) -> Any:
-        """A request to Microsoft Graph as the operator. Raises `SandboxError`."""
-        url = f"https://{names.GRAPH_HOST}{path}"
-        return await self._as_operator(method, url, names.GRAPH_RESOURCE, body, params or {})
-
     async def call(self, namespace: str, pod: str, path: str) -> httpx.Response:
         """Call an API through a gateway."""
         return await self.http.get(f"http://{pod_host(namespace, pod)}{path}")
 
-    async def _as_operator(
-        self,
-        method: str,
-        url: str,
-        resource: str,
-        body: Any,
-        params: Mapping[str, str],
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> Any:
-        for attempt in (1, 2):
-            if resource not in self._tokens:
-                token_url = f"https://{names.LOGIN_HOST}/{self.operator.tenant}/oauth2/v2.0/token"
-                answer = await self.http.post(token_url, data=token_form(self.operator, resource))
-                check(answer)
-                self._tokens[resource] = answer.json()["access_token"]
-            headers = {**more, "authorization": f"Bearer {self._tokens[resource]}"}
-            answer = await self.http.request(method, url, json=body, params=params, headers=headers)
-            if answer.status_code != 401 or attempt == 2:
-                break
-            del self._tokens[resource]  # expired meanwhile: a day may have passed
-        check(answer)
-        return answer.json() if answer.content else None
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The operator, known from the start."""
+
+    who: Operator
+
+    async def operator(self) -> Operator:
+        return self.who
 
 
 @asynccontextmanager
@@ -157,19 +123,12 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
         journal.add(
             "control", clock.now(), WorldLoaded(world.name, tuple(service_names(world)), clusters), 0.0
         )
+        cloud = AsyncCloud(http, _Known(operator_of(world, secrets.operator)))
+        graph = AsyncGraph(cloud)
+        arm = AsyncArm(cloud, graph)
         yield VirtualSandbox(
-            world,
-            clock,
-            journal,
-            cluster,
-            hosts,
-            faults,
-            wire,
-            http,
-            stores,
-            operator_of(world, secrets.operator),
-            around,
-        )
+            world, clock, journal, cluster, hosts, faults, wire, http, stores, arm, graph, around
+        )  # fmt: skip
         if wire.crashes:
             crash = wire.crashes[0]
             raise DefectError(f"{len(wire.crashes)} crashes, the first at {crash.url}") from crash.error

@@ -136,7 +136,7 @@ def live_records(sandbox: Sandbox) -> list[Record]:
     """The journal of a live sandbox up to its first poll after the pod became ready."""
     sandbox.apply([article_manifest()])
     sandbox.wait_for("the pod's readiness", ready)
-    sandbox.advance(10)
+    sandbox.clock.advance(10)
     poll = sandbox.wait_for("a poll", polled)
     sandbox.wait_for(
         "the gateway's side of it",

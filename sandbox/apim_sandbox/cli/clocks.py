@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.vocabulary import ACTORS
@@ -11,6 +10,7 @@ from apim_sandbox.cli.problems import InputError
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import ClockShown
 from apim_sandbox.documents import nearest
 from apim_sandbox.durations import parse_duration, show_duration
 
@@ -20,7 +20,7 @@ _WHO_FOLLOWS = "Emulators, kubelet and reference gateways follow; programs under
 def show_clock(state_dir: Path | None, *, as_json: bool) -> int:
     """The sandbox's time against the machine's, and whose clock is skewed."""
     with Sandbox.connect(state_dir) as sandbox:
-        clock = sandbox.clock()
+        clock = sandbox.clock.show()
     if as_json:
         print_json(clock)
     else:
@@ -28,7 +28,7 @@ def show_clock(state_dir: Path | None, *, as_json: bool) -> int:
     return 0
 
 
-def clock_lines(clock: dict[str, Any]) -> list[Line]:
+def clock_lines(clock: ClockShown) -> list[Line]:
     """Now, how far ahead, and a line for each skewed actor."""
     ahead = clock["offset"]
     lines = [
@@ -48,8 +48,8 @@ def advance_clock(duration: str, state_dir: Path | None) -> int:
     if seconds < 0:
         raise _backwards(-seconds)
     with Sandbox.connect(state_dir) as sandbox:
-        sandbox.advance(seconds)
-        now = sandbox.clock()["now"]
+        sandbox.clock.advance(seconds)
+        now = sandbox.clock.now()
     moved = f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(now)}."
     Terminal().print([line(moved), line(_WHO_FOLLOWS)])
     return 0
@@ -59,11 +59,11 @@ def set_clock(moment: str, state_dir: Path | None) -> int:
     """Move the sandbox's clock forwards to a moment."""
     wanted = parse_moment(moment)
     with Sandbox.connect(state_dir) as sandbox:
-        difference = wanted - sandbox.clock()["now"]
+        difference = wanted - sandbox.clock.now()
         if difference < 0:
             raise _backwards(-difference)
-        sandbox.advance(difference)
-        now = sandbox.clock()["now"]
+        sandbox.clock.advance(difference)
+        now = sandbox.clock.now()
     moved = f"Advanced by {show_duration(difference)}; the sandbox's time is {rfc3339(now)}."
     Terminal().print([line(moved), line(_WHO_FOLLOWS)])
     return 0
@@ -79,8 +79,8 @@ def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
         )
     seconds = signed_duration(duration)
     with Sandbox.connect(state_dir) as sandbox:
-        sandbox.skew(actor, seconds)
-        clock = sandbox.clock()
+        sandbox.clock.skew(actor, seconds)
+        clock = sandbox.clock.show()
     what = f"{_signed(seconds)} against the sandbox's" if seconds else "right again"
     Terminal().print(
         [

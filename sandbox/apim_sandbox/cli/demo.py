@@ -209,7 +209,7 @@ class Demo:
                 (f"   {why}", "dim"),
             )
         )
-        self._sandbox.advance(seconds)
+        self._sandbox.clock.advance(seconds)
 
     def _say(self, text: str, command: str = "") -> None:
         self._print(*paragraph(text, indent=2))

@@ -13,6 +13,7 @@ from apim_sandbox.cli.render.line import EMPTY, Line, line
 from apim_sandbox.cli.render.tables import ports, table
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import EventShown
 from apim_sandbox.durations import show_duration
 
 Raw = Mapping[str, Any]
@@ -46,7 +47,7 @@ def describe_pod(wanted: str, state_dir: Path | None, *, as_json: bool) -> int:
             if isinstance(record.event, TokenProjected)
             and (record.event.namespace, record.event.pod) == (namespace, name)
         ]
-        now = sandbox.clock()["now"]
+        now = sandbox.clock.now()
     token = tokens[-1] if tokens else None
     if as_json:
         print_json({"status": view, "object": _masked_object(raw), "token": token, "events": events})
@@ -118,7 +119,7 @@ def _token(token: TokenProjected | None, now: float) -> Iterator[Line]:
     yield _row("  File", token.path)
 
 
-def _events(events: list[dict[str, Any]]) -> Iterator[Line]:
+def _events(events: list[EventShown]) -> Iterator[Line]:
     yield EMPTY
     yield line(("Events", "strong"))
     if not events:

@@ -4,7 +4,6 @@ import re
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox, SandboxError
+from apim_sandbox.client.shapes import PodShown
 from apim_sandbox.durations import show_duration
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -59,7 +59,7 @@ def show_logs(pod: str, state_dir: Path | None, *, follow: bool) -> int:
     return 0
 
 
-def find_pod(pods: list[dict[str, Any]], wanted: str) -> tuple[str, str]:
+def find_pod(pods: list[PodShown], wanted: str) -> tuple[str, str]:
     """`(namespace, name)` of the pod called `wanted`, or the only one that begins so.
 
     Raises `SandboxError` that lists the pods there are.

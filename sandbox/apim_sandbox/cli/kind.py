@@ -16,6 +16,7 @@ from apim_sandbox.cli.render.line import Line, line, milliseconds, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.render.walk import WalkPrinter
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import AppliedShown, PodShown
 from apim_sandbox.cluster.kind import containers, node, tools
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.up import Up, UpOptions, remove
@@ -93,7 +94,7 @@ def _settled(seen: list[Record], sandbox: Sandbox) -> bool:
     return walk.complete and {2, 3} <= told and _ready_gateway(sandbox.pods(), walk.pod) is not None
 
 
-def _ready_gateway(pods: list[dict[str, Any]], name: str = "") -> dict[str, Any] | None:
+def _ready_gateway(pods: list[PodShown], name: str = "") -> PodShown | None:
     """The Ready pod called `namespace/name`; without a name the newest that is not on its way out."""
     ready = [
         pod
@@ -103,7 +104,7 @@ def _ready_gateway(pods: list[dict[str, Any]], name: str = "") -> dict[str, Any]
     return ready[-1] if ready else None
 
 
-def _call(layout: Layout, pod: dict[str, Any]) -> str:
+def _call(layout: Layout, pod: PodShown) -> str:
     """What an API answers through the gateway, reached through the API server."""
     path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}:8080/proxy/echo/hello"
 
@@ -140,7 +141,7 @@ class _Steps:
             self._status = None
 
 
-def _applied(results: list[dict[str, Any]]) -> list[Line]:
+def _applied(results: list[AppliedShown]) -> list[Line]:
     lines = [line(f"  {one['object'].lower()} {one['result']}") for one in results]
     patched = [(one, hint) for one in results for hint in one["hints"]]
     if patched:
@@ -152,7 +153,7 @@ def _applied(results: list[dict[str, Any]]) -> list[Line]:
     return lines
 
 
-def _pods(pods: list[dict[str, Any]]) -> list[Line]:
+def _pods(pods: list[PodShown]) -> list[Line]:
     lines = []
     for pod in pods:
         state = "Ready" if pod["ready"] else pod["reason"] or pod["phase"]
@@ -162,7 +163,7 @@ def _pods(pods: list[dict[str, Any]]) -> list[Line]:
     return lines or [line("  there is no pod")]
 
 
-def _end(layout: Layout, ready: dict[str, Any] | None, answer: str, took: float, broken: bool) -> list[Line]:
+def _end(layout: Layout, ready: PodShown | None, answer: str, took: float, broken: bool) -> list[Line]:
     state = f"--state-dir {layout.sandbox.path}"
     kubectl = f"kubectl --kubeconfig {layout.kubeconfig}"
     if ready is None or broken:

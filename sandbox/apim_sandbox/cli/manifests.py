@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from apim_emulators.core.journal import Record
 from apim_sandbox.cli.output import print_json
@@ -13,6 +12,7 @@ from apim_sandbox.cli.render.line import Line, line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.render.walk import WalkPrinter
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import AppliedShown
 from apim_sandbox.documents import read_text
 from apim_sandbox.insight.walk import build
 
@@ -108,7 +108,7 @@ def _until(
             return
 
 
-def _results(results: list[dict[str, Any]]) -> list[Line]:
+def _results(results: list[AppliedShown]) -> list[Line]:
     lines = []
     for result in results:
         note = "" if result["acted_on"] else "   kept, not acted on by the embedded cluster"

@@ -24,7 +24,7 @@ def service_account_token(
     seconds = round(parse_duration(duration))
     with Sandbox.connect(state_dir) as sandbox:
         token = sandbox.service_account_token(account, audience, seconds)
-        now = sandbox.clock()["now"]
+        now = sandbox.clock.now()
     return _show(token, now, decode=decode, as_json=as_json)
 
 
@@ -35,7 +35,7 @@ def access_token(
     with Sandbox.connect(state_dir) as sandbox:
         with sandbox.attach(account) as pod:
             token = sandbox.exchange(pod, resource.removesuffix("/.default"))
-        now = sandbox.clock()["now"]
+        now = sandbox.clock.now()
     return _show(token, now, decode=decode, as_json=as_json)
 
 
@@ -48,7 +48,7 @@ def gateway_token(gateway: str | None, key: str, duration: str, state_dir: Path 
     seconds = parse_duration(duration)
     with Sandbox.connect(state_dir) as sandbox:
         gateway_id = _gateway(cloud.gateways(sandbox), gateway)
-        expiry = rfc3339(sandbox.clock()["now"] + seconds)
+        expiry = rfc3339(sandbox.clock.now() + seconds)
         print(f"GatewayKey {cloud.gateway_token(sandbox, gateway_id, key, expiry)}")
     print(
         f"# for gateway {_short(gateway_id)}, until {expiry[:16]}Z; as config.service.auth of its container",

@@ -21,7 +21,7 @@ from apim_emulators.core.vocabulary import KUBERNETES_HOST, ObjectId, ServiceAcc
 from apim_emulators.entra.model import ConditionalAccessPolicy
 from apim_emulators.entra.state import Directory
 from apim_emulators.oidc.state import IssuerState
-from apim_sandbox.client import ARM_API
+from apim_sandbox.client.aio.cloud import ARM_API
 from apim_sandbox.cluster.protocol import Attachment, ClusterError, EventView, PodView
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.network import Network, interpose, withdraw

@@ -25,7 +25,7 @@ from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment,
 from apim_emulators.core.vocabulary import Audience, ClientId, Issuer, ObjectId, Subject, TenantId
 from apim_emulators.entra import model as entra
 from apim_emulators.entra.state import Directory
-from apim_sandbox.client import Operator
+from apim_sandbox.client.operator import Operator
 from apim_sandbox.world import model, resolve
 
 BY = "world"

@@ -126,19 +126,19 @@ def test_a_restarted_sandbox_goes_on_at_its_own_time(tmp_path: Path) -> None:
     day = 86400.0
     with foreground(tmp_path) as process:
         with Sandbox.connect(tmp_path) as sandbox:
-            sandbox.advance(day)
-            sandbox.skew("entra", -300)
-            before = sandbox.clock()
+            sandbox.clock.advance(day)
+            sandbox.clock.skew("entra", -300)
+            before = sandbox.clock.show()
         process.send_signal(signal.SIGKILL)
         process.wait()
     with foreground(tmp_path) as process:
         with Sandbox.connect(tmp_path) as sandbox:
-            after = sandbox.clock()
+            after = sandbox.clock.show()
         assert (after["offset"], after["skews"]) == (day, {"entra": -300.0})
         assert after["now"] >= before["now"]
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
     assert json.loads((tmp_path / "clock.json").read_text()) == {"offset": day, "skews": {"entra": -300.0}}
     with foreground(tmp_path, "--reset"), Sandbox.connect(tmp_path) as sandbox:
-        clock = sandbox.clock()
+        clock = sandbox.clock.show()
         assert (clock["offset"], clock["skews"]) == (0.0, {})

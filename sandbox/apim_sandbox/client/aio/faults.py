@@ -1,0 +1,38 @@
+"""What is broken on purpose."""
+
+from typing import Any
+
+from apim_sandbox.client.aio.control import AsyncControl
+from apim_sandbox.client.shapes import FaultShown
+
+
+class AsyncFaults:
+    """The faults in force."""
+
+    def __init__(self, control: AsyncControl) -> None:
+        self._control = control
+
+    async def add(
+        self, fault: str, target: str, *, first_call: int = 1, last_call: int | None = None, **arguments: Any
+    ) -> str:
+        """Break something; the fault's id. `arguments` are the fault's own. Raises `SandboxError`."""
+        body = {
+            "fault": fault,
+            "target": target,
+            "arguments": arguments,
+            "first_call": first_call,
+            "last_call": last_call,
+        }
+        return str((await self._control.json("POST", "/faults", json=body))["id"])
+
+    async def list(self) -> tuple[FaultShown, ...]:
+        """Every fault in force and how often it acted."""
+        return tuple(await self._control.json("GET", "/faults"))
+
+    async def remove(self, fault_id: str) -> None:
+        """Let one fault be. Raises `SandboxError` for an id that is not in force."""
+        await self._control.request("DELETE", f"/faults/{fault_id}")
+
+    async def clear(self) -> None:
+        """Let all of them be."""
+        await self._control.request("DELETE", "/faults")

@@ -1,0 +1,158 @@
+"""The shapes of what the control service answers, and of what the script API makes of it.
+
+Times are epoch seconds of the sandbox's clock, durations seconds.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+
+from apim_sandbox.client.answers import SandboxError
+
+Manifest = Path | tuple[str, str]
+"""A file, or `(path, text)` where `path` is what messages name."""
+
+
+class ClockShown(TypedDict):
+    """`offset` is the sandbox's time ahead of real time; `skews` are by actor."""
+
+    now: float
+    offset: float
+    skews: dict[str, float]
+
+
+class OperatorShown(TypedDict):
+    tenant: str
+    client_id: str
+
+
+class StatusShown(TypedDict):
+    """What `apim-sandbox status` prints; `journal` is the newest record's sequence number."""
+
+    version: str
+    world: str
+    operator: OperatorShown
+    emulators: list[str]
+    separate: bool
+    journal: int
+    clock: ClockShown
+
+
+class HintShown(TypedDict):
+    place: str
+    message: str
+    fix: str
+
+
+class AppliedShown(TypedDict):
+    """What became of one object: `result` is `created`, `configured`, `unchanged` or `deleted`."""
+
+    object: str
+    namespace: str
+    result: str
+    acted_on: bool
+    place: str
+    hints: list[HintShown]
+
+
+class PodShown(TypedDict):
+    """A pod as `get pods` shows it; `ports` maps container ports to ports of this machine."""
+
+    namespace: str
+    name: str
+    phase: str
+    ready: bool
+    reason: str
+    message: str
+    restarts: int
+    ports: dict[str, int]
+    service_account: str
+    node: str
+    started_at: float
+
+
+class EventShown(TypedDict):
+    """A Kubernetes event; repeated ones are counted."""
+
+    at: float
+    type: str
+    namespace: str
+    object: str
+    reason: str
+    message: str
+    count: int
+
+
+class GatewayShown(TypedDict):
+    """What a gateway last said of itself."""
+
+    namespace: str
+    pod: str
+    state: str
+    service: NotRequired[str]
+    gateway: str
+    revision: NotRequired[str]
+    last_heartbeat: float | None
+    policies_not_acting: list[str]
+
+
+class FaultShown(TypedDict):
+    """A fault in force and how often it acted."""
+
+    id: str
+    target: str
+    fault: dict[str, Any]
+    fired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What a program in a pod would see: `environment` to add to its own, and its volumes' directory."""
+
+    environment: dict[str, str]
+    directory: str
+
+    def token(self) -> str:
+        """The projected token as it is now. Raises `SandboxError` when the webhook did not give one."""
+        path = self.environment.get("AZURE_FEDERATED_TOKEN_FILE")
+        if path is None:
+            raise SandboxError("the pod has no AZURE_FEDERATED_TOKEN_FILE: the webhook did not change it")
+        return Path(path).read_text(encoding="utf-8")
+
+
+def pod_of(line: str | bytes) -> Pod:
+    """The control service's answer to an attachment. Raises `SandboxError` with its refusal."""
+    answer = msgspec.json.decode(line)
+    if "detail" in answer:
+        raise SandboxError(answer["detail"])
+    return msgspec.convert(answer, Pod)
+
+
+def documents(manifests: "tuple[Manifest, ...]") -> dict[str, list[dict[str, str]]]:
+    """The body of `/apply` and `/delete`. Raises `SandboxError` for a file that can't be read."""
+    return {"documents": [_document(one) for one in manifests]}
+
+
+def _document(manifest: Manifest) -> dict[str, str]:
+    if isinstance(manifest, tuple):
+        path, text = manifest
+        return {"path": path, "text": text}
+    try:
+        return {"path": str(manifest), "text": manifest.read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SandboxError(f"manifest {manifest} can't be read: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A gateway's question for its configuration or changes: when, and what the configuration API answered.
+
+    `status` is None when nobody answered; `error` then says why.
+    """
+
+    at: float
+    status: int | None
+    error: str = ""
+    request_id: str = ""

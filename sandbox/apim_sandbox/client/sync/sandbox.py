@@ -1,0 +1,283 @@
+# Written by scripts/docs from client/aio: change it there.
+"""A running sandbox: its cluster, journal, clock and faults, and the cloud's routes."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from ssl import create_default_context
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from apim_emulators.core.clock import SystemTime
+from apim_emulators.core.events import PodChanged, TokenAsked
+from apim_emulators.core.journal import Record, decode
+from apim_emulators.core.vocabulary import JWT_BEARER
+from apim_sandbox.client.answers import SandboxError, check
+from apim_sandbox.client.shapes import (
+    AppliedShown,
+    EventShown,
+    GatewayShown,
+    Manifest,
+    Pod,
+    PodShown,
+    StatusShown,
+    documents,
+    pod_of,
+)
+from apim_sandbox.client.sync.clock import Clock
+from apim_sandbox.client.sync.cloud import Arm, Cloud, Graph
+from apim_sandbox.client.sync.control import Control
+from apim_sandbox.client.sync.faults import Faults
+from apim_sandbox.client.sync.gateway import Gateway
+from apim_sandbox.client.threads import at_once
+from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
+
+if TYPE_CHECKING:
+    from apim_sandbox.insight.explanation import Explanation
+
+READY_WITHIN = 20.0  # seconds of real time
+
+
+class Sandbox:
+    """A running sandbox: `start` one or `connect` to one. Use as a context manager, or call `aclose`."""
+
+    def __init__(self, instance: Instance, secret: str) -> None:
+        self.instance = instance
+        self._control = Control(instance, secret)
+        context = create_default_context(cafile=instance.ca_file)
+        self._http = httpx.Client(proxy=instance.proxy, verify=context, timeout=30, trust_env=False)
+        self._cloud = Cloud(self._http, self._control)
+        self.graph = Graph(self._cloud)
+        self.arm = Arm(self._cloud, self.graph)
+        self.clock = Clock(self._control)
+        self.faults = Faults(self._control)
+        self._began = 0
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls, world: Path | Mapping[str, Any] | None = None, *, state_dir: Path | None = None
+    ) -> Iterator[Self]:
+        """A sandbox of its own in a thread of this process, on free ports, while the block runs.
+
+        `world` is a world file or what it holds, the article's without one. Its state is kept in
+        `state_dir`, else forgotten. Raises `DocumentError` for a world with mistakes, `InstanceError`.
+        """
+        from apim_sandbox.client.threads import server
+
+        running = server(world, state_dir)
+        directory = at_once(running.__enter__)
+        try:
+            with cls.connect(directory) as sandbox:
+                yield sandbox
+        finally:
+            at_once(running.__exit__, None, None, None)
+
+    @classmethod
+    def connect(cls, state_dir: Path | None = None) -> Self:
+        """The sandbox that runs in `state_dir` (the default one without it).
+
+        Raises `InstanceError` when none runs there.
+        """
+        state = StateDir(state_dir or default_state_dir())
+        instance = state.running()
+        if instance is None:
+            raise InstanceError(f"no sandbox runs in {state.path}", "apim-sandbox up --detach")
+        return cls(instance, state.secrets().operator)
+
+    def close(self) -> None:
+        """Let go of the connections; the sandbox runs on."""
+        self._control.close()
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def status(self) -> StatusShown:
+        """World, emulators and clock: what `apim-sandbox status` prints."""
+        shown: StatusShown = self._control.json("GET", "/status")
+        return shown
+
+    # --- the cluster
+
+    def apply(self, manifests: Iterable[Manifest]) -> list[AppliedShown]:
+        """Apply files, or texts as `(path, text)`. Raises `SandboxError`; then nothing was applied."""
+        body = documents(tuple(manifests))
+        applied: list[AppliedShown] = self._control.json("POST", "/apply", json=body)
+        return applied
+
+    def delete(self, manifests: Iterable[Manifest]) -> list[AppliedShown]:
+        """Delete what manifests name; one result for each object that was there."""
+        body = documents(tuple(manifests))
+        deleted: list[AppliedShown] = self._control.json("POST", "/delete", json=body)
+        return deleted
+
+    def gateway(self, manifest: Manifest | None = None) -> Gateway:
+        """Apply a manifest (the article's without one) and wait until its gateway is ready.
+
+        Raises `SandboxError` with the walk and the explanation when it does not become ready.
+        """
+        from apim_sandbox.examples import article_manifest
+
+        since = (self.status())["journal"]
+        self.apply([manifest or article_manifest()])
+        try:
+            ready = self.wait_for("a ready pod", _is_ready, since=since, timeout=READY_WITHIN)
+        except SandboxError as error:
+            told = self.report(since)
+            raise SandboxError(f"{error}\n{told}") from None
+        event = ready.event
+        assert isinstance(event, PodChanged), "_is_ready"
+        identities = [
+            record.event.client_id
+            for record in self.journal(since)
+            if isinstance(record.event, TokenAsked) and record.event.pod == event.pod
+        ]
+        url = f"http://127.0.0.1:{event.ports['8080']}"
+        return Gateway(self, event.namespace, event.pod, url, identities[-1] if identities else "")
+
+    def pods(self) -> list[PodShown]:
+        """Every pod, oldest first."""
+        shown: list[PodShown] = self._control.json("GET", "/pods")
+        return shown
+
+    def pod(self, namespace: str, name: str) -> dict[str, Any]:
+        """A pod as Kubernetes' object, as admission left it. Raises `SandboxError` where there is none."""
+        found: dict[str, Any] = self._control.json("GET", f"/pods/{namespace}/{name}")
+        return found
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Delete a pod; its Deployment makes another."""
+        self._control.request("DELETE", f"/pods/{namespace}/{name}")
+
+    def logs(self, namespace: str, name: str, *, follow: bool = False) -> Generator[str, None]:
+        """A pod's log lines, to the newest, or for ever with `follow`."""
+        with self._control.stream(f"/pods/{namespace}/{name}/logs", {"follow": follow}) as answer:
+            for line in answer.iter_lines():
+                yield line
+
+    def events(self) -> list[EventShown]:
+        """The cluster's events, oldest first."""
+        shown: list[EventShown] = self._control.json("GET", "/events")
+        return shown
+
+    def service_accounts(self) -> list[dict[str, Any]]:
+        """The cluster's service accounts, as Kubernetes' objects."""
+        found: list[dict[str, Any]] = self._control.json("GET", "/serviceaccounts")
+        return found
+
+    def gateways(self) -> list[GatewayShown]:
+        """What each gateway last said of itself."""
+        shown: list[GatewayShown] = self._control.json("GET", "/gateways")
+        return shown
+
+    # --- identities
+
+    @contextmanager
+    def attach(self, service_account: str | None = None) -> Iterator[Pod]:
+        """Be a pod of `NAMESPACE/NAME` while the block runs: its environment, its renewed token file.
+
+        Without a name: the service account of the world's first federated credential.
+        """
+        params = {"service_account": service_account or ""}
+        with self._control.stream("/attach", params) as answer:
+            lines = answer.iter_lines()  # held: its end would end the pod
+            yield pod_of(lines.__next__())
+
+    def keep_attached(self, service_account: str | None = None) -> Pod:
+        """Be a pod of `NAMESPACE/NAME` until the sandbox ends: for shells, of which nobody hears again."""
+        body = {"service_account": service_account or ""}
+        return pod_of((self._control.request("POST", "/attachments", json=body)).content)
+
+    def service_account_token(self, service_account: str | None, audience: str, seconds: int = 3600) -> str:
+        """A fresh token for a service account and audience, as the kubelet would project it."""
+        body = {"service_account": service_account or "", "audience": audience, "seconds": seconds}
+        return str((self._control.json("POST", "/tokens", json=body))["token"])
+
+    def exchange(self, pod: Pod, resource: str) -> str:
+        """The access token for `resource` that Entra gives for a pod's token. Raises `SandboxError`."""
+        environment = pod.environment
+        if not environment.get("AZURE_CLIENT_ID"):
+            raise SandboxError(
+                "the pod has no AZURE_CLIENT_ID: its service account lacks the annotation "
+                "azure.workload.identity/client-id"
+            )
+        answer = self._http.post(
+            f"{environment['AZURE_AUTHORITY_HOST'].rstrip('/')}/{environment['AZURE_TENANT_ID']}"
+            "/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": environment["AZURE_CLIENT_ID"],
+                "client_assertion_type": JWT_BEARER,
+                "client_assertion": pod.token(),
+                "scope": f"{resource}/.default",
+            },
+        )
+        check(answer)
+        return str(answer.json()["access_token"])
+
+    def token(self, resource: str) -> str:
+        """The operator's access token for `resource`, by its client secret. Raises `SandboxError`."""
+        return self._cloud.token(resource)
+
+    # --- what happened
+
+    def journal(self, since: int | None = None) -> list[Record]:
+        """The journal's records after sequence number `since`; without it, since the last `restore`."""
+        start = self._began if since is None else since
+        answer = self._control.request("GET", "/journal", params={"since": start})
+        return [decode(line) for line in answer.content.splitlines()]
+
+    def follow(self, since: int | None = None, *, timeout: float | None = None) -> Generator[Record, None]:
+        """Records after `since`, then new ones as they come; close the iterator to stop.
+
+        Raises `TimeoutError` when nothing came for `timeout` seconds of real time.
+        """
+        start = self._began if since is None else since
+        with self._control.stream("/journal/stream", {"since": start}, timeout) as answer:
+            try:
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield decode(line.removeprefix("data: "))
+            except httpx.ReadTimeout:
+                raise TimeoutError(f"nothing happened for {timeout:g} s") from None
+
+    def wait_for(
+        self, what: str, wanted: Callable[[Record], bool], *, since: int | None = None, timeout: float = 15.0
+    ) -> Record:
+        """The first record after `since` for which `wanted` holds.
+
+        Raises `SandboxError` naming `what` after `timeout` seconds of real time.
+        """
+        time = SystemTime()
+        end = time.tick() + timeout
+        with closing(self.follow(since, timeout=timeout)) as records:
+            try:
+                for record in records:
+                    if wanted(record):
+                        return record
+                    if time.tick() > end:
+                        break
+            except TimeoutError:
+                pass  # said below, with what was waited for
+        raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come")
+
+    def explain(self, since: int | None = None, target: str | None = None) -> "Explanation | None":
+        """Why something is broken, None when nothing is; `target` names a pod, request or record."""
+        from apim_sandbox.insight.explain import explain
+
+        return explain(self.journal(since), target)
+
+    def report(self, since: int | None = None) -> str:
+        """The walk up to the broken hop, and the explanation, as the command line prints them."""
+        from apim_sandbox.cli.render.story import story
+
+        return story(self.journal(since))
+
+
+def _is_ready(record: Record) -> bool:
+    return isinstance(record.event, PodChanged) and record.event.ready
