@@ -378,7 +378,7 @@ def test_a_gateway_token_is_made_by_the_name_of_its_gateway(cli: Cli, live: Sand
     token = parse_token(made.out.strip().removeprefix("GatewayKey "))
     assert token is not None
     assert token.gateway == "on-prem"
-    assert 3480 < token.expires_at - live.clock()["now"] <= 3600
+    assert 3480 < token.expires_at - live.clock.now() <= 3600
     assert made.err.startswith("# for gateway contoso/on-prem, until 2")
     assert cli("token", "gateway").out != cli("token", "gateway", "--key", "secondary").out
 
