@@ -8,6 +8,8 @@ from typer.main import get_command
 from apim_sandbox.cli.app import app
 from apim_sandbox.cli.problems import STATUSES
 
+_WIDTH = 78  # columns of help on a terminal of 80
+
 _HEAD = """\
 # Command line
 
@@ -30,6 +32,13 @@ def page() -> str:
     for path, command in found:
         lines += ["", f"### {path}", "", *_command(path, command)]
     return "\n".join(lines) + "\n"
+
+
+def overview() -> str:
+    """What `apim-sandbox --help` prints, as wide as it gets."""
+    command = get_command(app)
+    context = command.make_context("apim-sandbox", [], resilient_parsing=True, terminal_width=_WIDTH)
+    return command.get_help(context) + "\n"
 
 
 def commands() -> Iterator[tuple[str, Any]]:

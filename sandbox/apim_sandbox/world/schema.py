@@ -1,10 +1,10 @@
 """The world file's JSON Schema; `python -m apim_sandbox.world.schema` writes docs/world.schema.json."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from apim_sandbox import schemas
 from apim_sandbox.world.model import World
 
 PATH = Path("docs/world.schema.json")
@@ -12,16 +12,12 @@ PATH = Path("docs/world.schema.json")
 
 def schema() -> dict[str, Any]:
     """The schema, draft 2020-12."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **World.model_json_schema(by_alias=True),
-        "title": "apim-sandbox world",
-    }
+    return schemas.document_schema(World, "apim-sandbox world")
 
 
 def rendered() -> str:
     """The schema as its file has it."""
-    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    return schemas.rendered(schema())
 
 
 if __name__ == "__main__":

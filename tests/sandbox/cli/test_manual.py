@@ -1,5 +1,6 @@
 """The manual, the help texts and what stands in them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,36 @@ def test_a_shell_completes_commands_and_values(words: str, offered: list[str]) -
     }  # fmt: skip
     done = CliRunner().invoke(app, [], prog_name="apim-sandbox", env=environment)
     assert done.output.split() == offered
+
+
+@pytest.mark.parametrize(
+    ("arguments", "columns"),
+    [
+        (["--help"], "80"),
+        (["-h"], "200"),
+        (["--help"], "60"),
+        (["--version"], "80"),
+    ],
+)
+def test_what_is_answered_at_once_is_what_the_commands_say(arguments: list[str], columns: str) -> None:
+    """The help that is kept as a file, and the version, are the commands' own at every width."""
+    program = "import sys; sys.argv[0] = 'apim-sandbox'; from apim_sandbox.cli{0} import {1}; {1}()"
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", program.format(*where), *arguments],
+            capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": columns},
+        ).stdout
+        for where in (("", "main"), (".app", "app"))
+    ]  # fmt: skip
+    assert answers[0] == answers[1] != ""
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_do_without_the_commands(argument: str) -> None:
+    """They cost an interpreter's start and nothing else."""
+    program = (
+        "import sys; from apim_sandbox.cli import main; sys.argv = ['apim-sandbox', sys.argv[1]]; main();"
+        "sys.exit('typer' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, argument], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "COLUMNS": "80"})  # fmt: skip
