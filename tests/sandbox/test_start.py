@@ -1,0 +1,29 @@
+"""What a start must not cost."""
+
+import subprocess
+import sys
+
+
+def loaded_after(program: str) -> set[str]:
+    """The packages that a new interpreter has loaded after `program`."""
+    program += "; import sys; print(*{name.partition('.')[0] for name, one in sys.modules.items() if one})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_server_does_without_what_httpx_needs_for_its_own_command_line() -> None:
+    """httpx would import rich and pygments."""
+    loaded = loaded_after("import apim_sandbox.server")
+    assert loaded & {"rich", "pygments", "fastapi", "trio", "typer"} == set()
+    assert {"httpx", "starlette", "pydantic"} <= loaded
+
+
+def test_a_live_process_does_without_trio() -> None:
+    """httpcore would import it for a loop that does not run here."""
+    loaded = loaded_after(
+        "import httpx; from apim_sandbox.cli.updown import run_live\n"
+        "async def main(): httpx.AsyncClient()\n"
+        "run_live(main)"
+    )
+    assert "trio" not in loaded
+    assert "httpcore" in loaded
