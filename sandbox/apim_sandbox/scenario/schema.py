@@ -1,4 +1,4 @@
-"""The scenario file's JSON Schema; `python -m apim_sandbox.scenario.schema` writes docs/scenario.schema.json."""
+"""The scenario file's JSON Schema; running this module writes docs/scenario.schema.json."""
 
 import sys
 from pathlib import Path

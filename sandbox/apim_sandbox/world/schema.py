@@ -1,4 +1,4 @@
-"""The world file's JSON Schema; `python -m apim_sandbox.world.schema` writes docs/world.schema.json."""
+"""The world file's JSON Schema; running this module writes docs/world.schema.json."""
 
 import sys
 from pathlib import Path
