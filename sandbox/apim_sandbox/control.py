@@ -27,6 +27,7 @@ from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, Vocabular
 from apim_sandbox.attachments import Attachments
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.documents import DocumentError
+from apim_sandbox.history import History, Remembered
 
 NDJSON = "application/x-ndjson"
 
@@ -110,6 +111,7 @@ def create_app(control: Control) -> FastAPI:
     _cluster_routes(app, control)
     _identity_routes(app, control)
     _fault_routes(app, control)
+    _history_routes(app, control)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -350,6 +352,16 @@ def _fault_routes(app: FastAPI, control: Control) -> None:
     async def clear() -> Response:
         control.faults.clear()
         return Response(status_code=204)
+
+
+def _history_routes(app: FastAPI, control: Control) -> None:
+    history = History(control.clock.now)
+    app.add_middleware(Remembered, history=history)
+
+    @app.get("/history")
+    async def show() -> Any:
+        """What was asked of this service, oldest first: for `scenario record`."""
+        return msgspec.to_builtins(list(history.commands))
 
 
 def _sse(events: AsyncIterator[bytes]) -> StreamingResponse:

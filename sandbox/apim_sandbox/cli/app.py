@@ -343,7 +343,7 @@ def explain(
 ScenarioArguments = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Files, folders, ids, or hop:8, actor:oidc, code:403; the whole catalogue without any.",
+        help="Files, folders, ids, hop:8, actor:oidc, code:403 (different tags narrow); all without any.",
         metavar="[WHICH]...",
     ),
 ]
@@ -401,17 +401,51 @@ def scenario_show(
     raise typer.Exit(show_scenario(name))
 
 
+@scenario.command("explain")
+def scenario_explain(
+    name: Annotated[str, typer.Argument(help="An id, a file, a folder or a tag.", metavar="WHICH")],
+    seed: Annotated[int, typer.Option(help="Another order of what happens at the same time.")] = 0,
+) -> None:
+    """Run a scenario and tell it whole: story, walk, where it stopped, why, what to change.
+
+    Example: apim-sandbox scenario explain rbac/reader-missing
+    """
+    from apim_sandbox.scenario.command import explain_scenario
+
+    raise typer.Exit(explain_scenario(name, seed=seed))
+
+
 @scenario.command("new")
 def scenario_new(
     path: Annotated[Path, typer.Argument(help="The file to write.")],
+    like: Annotated[
+        str | None, typer.Option("--from", help="Begin with this scenario of the catalogue.", metavar="ID")
+    ] = None,
 ) -> None:
     """Write a scenario to begin with.
 
-    Example: apim-sandbox scenario new my-failure.yaml
+    Example: apim-sandbox scenario new my-failure.yaml --from entra/subject-mismatch
     """
     from apim_sandbox.scenario.command import new_scenario
 
-    raise typer.Exit(new_scenario(path))
+    raise typer.Exit(new_scenario(path, like))
+
+
+@scenario.command("record")
+def scenario_record(
+    path: Annotated[Path, typer.Argument(help="The file to write.")],
+    world: Annotated[
+        Path | None, typer.Option(help="The world that the sandbox was started with.", metavar="FILE")
+    ] = None,
+    state_dir: StateDirOption = None,
+) -> None:
+    """Write what was done in the running sandbox, and what came of it, as a scenario.
+
+    Example: apim-sandbox scenario record my-failure.yaml
+    """
+    from apim_sandbox.scenario.recorder import record_session
+
+    raise typer.Exit(record_session(path, world=world, state_dir=state_dir))
 
 
 @app.command(hidden=True)

@@ -1,5 +1,6 @@
 """The catalogue that comes along, and the table that maps public reports to it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from apim_sandbox.validation import validated
 _PACKAGE = Path(__file__).parent.parent
 _PLACES = (_PACKAGE.parent.parent / "scenarios", _PACKAGE / "scenarios")
 CAUSES = "causes.yaml"
+TAGS = ("hop", "actor", "code")
 
 
 def folder() -> Path:
@@ -26,27 +28,47 @@ def folder() -> Path:
 
 
 def select(loaded: Iterable[Loaded], words: Iterable[str]) -> list[Loaded]:
-    """Those that any of the words names: an id, a folder, `hop:8`, `actor:oidc`, `code:AADSTS700213`.
+    """Those that the words name: ids and folders, of them only those with `hop:8`, `actor:oidc`, `code:403`.
 
-    Raises `DocumentError` for a word that names none.
+    Several ids, folders or values of one tag are alternatives; different tags narrow. Raises
+    `DocumentError` for a word that names none.
     """
-    everything = list(loaded)
-    wanted = list(words)
-    if not wanted:
-        return everything
-    chosen: dict[str, Loaded] = {}
+    everything, wanted = list(loaded), list(words)
+    by_kind: dict[str, dict[str, Loaded]] = {}
     for word in wanted:
         found = [one for one in everything if _named(one, word)]
         if not found:
-            known = {one.scenario.id for one in everything} | {one.scenario.folder for one in everything}
-            meant = nearest(word, known)
-            raise DocumentError(
-                Place(word),
-                "is neither a file nor a scenario, folder or tag of the catalogue",
-                f'write "{meant}"' if meant else "apim-sandbox scenario list",
-            )
-        chosen |= {one.scenario.id: one for one in found}
-    return [chosen[key] for key in sorted(chosen)]
+            raise _nothing(everything, word)
+        key, colon, _ = word.partition(":")
+        by_kind.setdefault(key if colon else "", {}).update({one.scenario.id: one for one in found})
+    kept = [one for one in everything if all(one.scenario.id in found for found in by_kind.values())]
+    if not kept:
+        raise DocumentError(
+            Place(" ".join(wanted)), "no scenario is all of that", "apim-sandbox scenario list"
+        )
+    return sorted(kept, key=lambda one: one.scenario.id)
+
+
+def _nothing(everything: list[Loaded], word: str) -> DocumentError:
+    key, colon, _ = word.partition(":")
+    known = {one.scenario.id for one in everything} | {one.scenario.folder for one in everything}
+    if colon and key in TAGS:
+        known = {f"{key}:{_tag(one, key)}" for one in everything if _tag(one, key)}
+    meant = nearest(word, known)
+    return DocumentError(
+        Place(word),
+        "is neither a file nor a scenario, folder or tag of the catalogue",
+        f'write "{meant}"' if meant else "apim-sandbox scenario list",
+    )
+
+
+def new_name(path: Path) -> str:
+    """The id of a scenario that is about to be written. Raises `DocumentError` for a file that is there."""
+    if path.exists():
+        raise DocumentError(
+            Place(str(path)), "exists already", f"apim-sandbox scenario run {path}, or name another file"
+        )
+    return "-".join(re.findall("[a-z0-9]+", path.stem.lower())) or "scenario"
 
 
 def chosen(arguments: Iterable[str]) -> list[Loaded]:
@@ -62,9 +84,13 @@ def chosen(arguments: Iterable[str]) -> list[Loaded]:
 def _named(loaded: Loaded, word: str) -> bool:
     scenario = loaded.scenario
     key, colon, value = word.partition(":")
-    if colon and key in ("hop", "actor", "code"):
-        return str(getattr(scenario.tags, key)).lower() == value.lower()
+    if colon and key in TAGS:
+        return _tag(loaded, key).lower() == value.lower()
     return word.strip("/") in (scenario.id, scenario.folder) or scenario.id.startswith(word.rstrip("/") + "/")
+
+
+def _tag(loaded: Loaded, key: str) -> str:
+    return str(getattr(loaded.scenario.tags, key))
 
 
 # --- reports

@@ -1,4 +1,4 @@
-"""What `apim-sandbox scenario run|list|show|new` do; each returns an exit status."""
+"""What `apim-sandbox scenario run|list|show|explain|new` do; each returns an exit status."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -7,16 +7,14 @@ from pathlib import Path
 from apim_emulators.core.clock import SystemTime
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
-from apim_sandbox.cli.render.explanation import explanation_lines
-from apim_sandbox.cli.render.line import line
+from apim_sandbox.cli.render.line import EMPTY, line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
-from apim_sandbox.cli.render.walk import render as walk_lines
 from apim_sandbox.documents import DocumentError, Place
-from apim_sandbox.insight.walk import build
 from apim_sandbox.scenario import report
-from apim_sandbox.scenario.catalogue import chosen
+from apim_sandbox.scenario.catalogue import chosen, new_name
 from apim_sandbox.scenario.html import html as page
-from apim_sandbox.scenario.runner import Proof, Result
+from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.runner import Proof, Result, run
 from apim_sandbox.scenario.suite import run_all
 
 TEMPLATE = """{schema}id: {id}
@@ -106,27 +104,55 @@ def show_scenario(name: str) -> int:
     return 0
 
 
-def new_scenario(path: Path) -> int:
-    """Write a scenario to begin with; an existing file is never overwritten. Raises `DocumentError`."""
-    if path.exists():
-        raise DocumentError(
-            Place(str(path)), "exists already", f"apim-sandbox scenario run {path}, or name another file"
+def explain_scenario(name: str, *, seed: int = 0) -> int:
+    """Run what the name means, and tell each whole: the story, the walk, the explanation."""
+    terminal = Terminal()
+    results = [run(loaded, seed=seed) for loaded in chosen([name])]
+    for result in results:
+        terminal.print(
+            [
+                line((result.scenario.id, "strong"), f"   {result.scenario.title}"),
+                *paragraph(result.scenario.story),
+                EMPTY,
+            ]
         )
-    name = path.stem.lower().replace("_", "-").replace(" ", "-")
+        terminal.print(report.walked(result))
+        if not result.passed:
+            terminal.print([EMPTY, *report.failure(result)])
+    return 0 if all(result.passed for result in results) else BROKEN
+
+
+def new_scenario(path: Path, like: str | None = None) -> int:
+    """Write a scenario to begin with, or a copy of one of the catalogue. Raises `DocumentError`."""
+    name = new_name(path)
+    if like is None:
+        text = TEMPLATE.format(id=name, schema=_schema())
+    else:
+        (loaded, *more) = chosen([like])
+        if more:
+            raise DocumentError(
+                Place(like), f"names {len(more) + 1} scenarios", f"apim-sandbox scenario list {like}"
+            )
+        text = _copied(loaded, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(TEMPLATE.format(id=name, schema=_schema()), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     Terminal().print(
         [line(f"Wrote {path}.   Next:  ", (f"apim-sandbox scenario run {path} --walk", "command"))]
     )
     return 0
 
 
+def _copied(loaded: Loaded, name: str) -> str:
+    lines = Path(loaded.document.file).read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [each for each in lines if not each.startswith("# yaml-language-server")]
+    begun = [f"id: {name}\n" if each.startswith("id:") else each for each in kept]
+    return _schema() + "".join(begun)
+
+
 def _show_walks(terminal: Terminal, results: Iterable[Result]) -> None:
     for result in results:
         terminal.print([line((result.scenario.id, "strong"), f"   {result.scenario.title}")])
-        terminal.print(walk_lines(build(result.records)))
-        if result.explanation is not None:
-            terminal.print(explanation_lines(result.explanation))
+        terminal.print(report.walked(result))
 
 
 def _schema() -> str:

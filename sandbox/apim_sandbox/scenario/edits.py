@@ -163,6 +163,16 @@ def _name(item: Any) -> str:
     return next((str(item[key]) for key in _NAMES if key in item), "")
 
 
+def named_items(value: Any) -> dict[str, Any] | None:
+    """The items of a list by the names that paths give them; None where a name is missing or twice."""
+    if not isinstance(value, list):
+        return None
+    found = {
+        _name(item): item for item in value if isinstance(item, dict) and not {"/", "="} & set(_name(item))
+    }
+    return found if len(found) == len(value) and "" not in found else None
+
+
 def _list_at(world: Any, path: list[str]) -> list[Any]:
     parent = _find(world, path[:-1], path) if len(path) > 1 or path[0] in world else None
     if parent is None:

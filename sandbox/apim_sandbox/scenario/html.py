@@ -16,10 +16,10 @@ from apim_sandbox.cli.render.line import milliseconds
 from apim_sandbox.cli.render.walk import MARKS
 from apim_sandbox.insight.explanation import Comparison, Explanation, Mend, mend_numbered
 from apim_sandbox.insight.hop import Detail, Hop
-from apim_sandbox.insight.walk import Walk, build
+from apim_sandbox.insight.walk import Walk
 from apim_sandbox.scenario.checks import Verdict
 from apim_sandbox.scenario.picture import picture
-from apim_sandbox.scenario.runner import Result
+from apim_sandbox.scenario.runner import Result, told_walk
 from apim_sandbox.scenario.style import STYLE
 
 FIRST, LAST = 80, 20  # records of a long journal that are shown
@@ -103,10 +103,10 @@ def _scenario(result: Result) -> Iterator[str]:
         yield f"<p class=problem>{_text(result.problem)}</p>"
     walk = told_walk(result)
     if walk.hops:
-        stopped = result.explanation.hop if result.explanation is not None and not _well(result) else None
+        stopped = result.explanation.hop if result.explanation is not None and not result.well else None
         yield f"<figure>{picture(walk, stopped)}</figure>"
         yield from _hops(walk, compare=result.explanation is None)
-    if result.explanation is not None and _well(result):
+    if result.explanation is not None and result.well:
         meanwhile = _text(result.explanation.headline)
         yield f"<section class=why><p class=quiet>Well at the end. Meanwhile: {meanwhile}</p></section>"
     elif result.explanation is not None:
@@ -116,20 +116,6 @@ def _scenario(result: Result) -> Iterator[str]:
     yield from _expectations(result.verdicts)
     yield from _journal(result.records)
     yield "</article>"
-
-
-def _well(result: Result) -> bool:
-    """Whether nothing was meant to break, and nothing was broken at the end."""
-    return not result.scenario.cause and not result.healthy
-
-
-def told_walk(result: Result) -> Walk:
-    """The walk as it stood at the failure that is explained, also when it was mended before the end."""
-    if result.explanation is None or not result.explanation.records or _well(result):
-        return build(result.records)
-    until = max(result.explanation.records)
-    then = build((one for one in result.records if one.sequence <= until), result.explanation.pod or None)
-    return then if then.broken is not None else build(result.records)
 
 
 def _hops(walk: Walk, *, compare: bool) -> Iterator[str]:

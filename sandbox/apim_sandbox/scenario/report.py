@@ -7,12 +7,14 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import msgspec
 
+from apim_sandbox.cli.render.explanation import explanation_lines
 from apim_sandbox.cli.render.line import EMPTY, Line, line, paragraph
 from apim_sandbox.cli.render.tables import table
+from apim_sandbox.cli.render.walk import render as walk_lines
 from apim_sandbox.scenario.checks import Verdict
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Scenario
-from apim_sandbox.scenario.runner import Result
+from apim_sandbox.scenario.runner import Result, told_walk
 
 BAR = 20
 
@@ -85,10 +87,10 @@ def _total(results: Sequence[Result], took: float) -> Line:
 def listing(scenarios: Iterable[Loaded]) -> list[Line]:
     """One row a scenario."""
     rows = [
-        (one.scenario.id, str(one.scenario.tags.hop), one.scenario.tags.code, one.scenario.title)
-        for one in scenarios
+        (one.id, str(one.tags.hop), one.tags.actor, one.tags.code, one.title)
+        for one in (loaded.scenario for loaded in scenarios)
     ]
-    return table(("scenario", "hop", "code", "what is wrong"), rows)
+    return table(("scenario", "hop", "actor", "code", "what is wrong"), rows)
 
 
 def told(loaded: Loaded) -> list[Line]:
@@ -109,6 +111,14 @@ def told(loaded: Loaded) -> list[Line]:
     if scenario.needs:
         lines += paragraph(f"needs {scenario.needs}: {scenario.because}", indent=2)
     lines.append(line("Next:  ", (f"apim-sandbox scenario run {scenario.id} --walk", "command")))
+    return lines
+
+
+def walked(result: Result) -> list[Line]:
+    """The walk as it stood where it stopped, and the explanation."""
+    lines = walk_lines(told_walk(result))
+    if result.explanation is not None:
+        lines += [EMPTY, *explanation_lines(result.explanation)]
     return lines
 
 

@@ -11,6 +11,7 @@ from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record, encode
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
+from apim_sandbox.insight.walk import Walk, build
 from apim_sandbox.scenario.actions import perform
 from apim_sandbox.scenario.agenda import Agenda, Progress, named
 from apim_sandbox.scenario.checks import Verdict, check, describe, healthy
@@ -52,6 +53,11 @@ class Result:
     @property
     def failures(self) -> tuple[Verdict, ...]:
         return tuple(one for one in self.verdicts if not one.ok)
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was meant to break, and nothing was broken at the end."""
+        return not self.scenario.cause and not self.healthy
 
     @property
     def journal(self) -> bytes:
@@ -207,3 +213,12 @@ def prove(loaded: Loaded, *, seed: int = 0) -> Proof:
         return Proof(broken, None)
     mended = run(loaded, seed=seed, with_cause=False) if loaded.scenario.cause else None
     return Proof(broken, mended)
+
+
+def told_walk(result: Result) -> Walk:
+    """The walk as it stood at the failure that is explained, also when it was mended before the end."""
+    if result.explanation is None or not result.explanation.records or result.well:
+        return build(result.records)
+    until = max(result.explanation.records)
+    then = build((one for one in result.records if one.sequence <= until), result.explanation.pod or None)
+    return then if then.broken is not None else build(result.records)

@@ -432,3 +432,17 @@ def test_what_was_applied_is_deleted(cli: Cli, pod: str, tmp_path: Path) -> None
     assert cli("get", "pods").out == "No pods.   Next:  apim-sandbox apply -f FILE\n"
     assert cli("delete", "-f", file).out == "Nothing that these manifests name is there.\n"
     assert only(cli("delete", "-f", file, "--json")) == []
+
+
+# --- a session as a scenario
+
+
+@pytest.mark.usefixtures("here", "pod")
+def test_a_session_is_recorded_as_a_scenario_that_passes(cli: Cli, tmp_path: Path) -> None:
+    """From what was applied and what the journal has."""
+    path = tmp_path / "session.yaml"
+    ended = cli("scenario", "record", path)
+    assert (ended.status, ended.err) == (0, "")
+    assert "Next:  apim-sandbox scenario run" in ended.out
+    assert yaml.safe_load(path.read_text())["id"] == "session"
+    assert cli("scenario", "run", path).status == 0

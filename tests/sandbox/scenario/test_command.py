@@ -47,3 +47,43 @@ def test_list_and_show_take_ids_folders_and_tags(word: str) -> None:
     for command in ("list", "show"):
         result = runner.invoke(app, ["scenario", command, word])
         assert (result.exit_code, "entra/subject-mismatch" in result.output) == (0, True)
+
+
+def test_a_new_scenario_begins_with_one_of_the_catalogue(tmp_path: Path) -> None:
+    """The same story under another id, which passes."""
+    path = tmp_path / "Mine 2.yaml"
+    made = runner.invoke(app, ["scenario", "new", str(path), "--from", "rbac/reader-missing"])
+    assert made.exit_code == 0
+    assert "id: mine-2\n" in path.read_text()
+    ran = runner.invoke(app, ["scenario", "run", str(path)])
+    assert (ran.exit_code, ran.output.splitlines()[-1][:8]) == (0, "1 passed"), ran.output
+
+
+def test_explain_tells_story_walk_and_reason() -> None:
+    """All that one needs to learn from a failure, in one go."""
+    told = runner.invoke(app, ["scenario", "explain", "entra/subject-mismatch"])
+    assert told.exit_code == 0
+    wanted = (
+        "Somebody typed",
+        "4  gateway → Entra",
+        "Entra refused the exchange (hop 5)",
+        "expected",
+        "Mend",
+    )
+    assert [word for word in wanted if word not in told.output] == []
+
+
+def test_different_tags_narrow_and_values_of_one_tag_widen() -> None:
+    """As people search."""
+    both = runner.invoke(app, ["scenario", "list", "hop:5", "actor:oidc"]).output
+    assert "entra/token-lives-too-long" in both
+    assert "entra/subject-mismatch" not in both
+    wide = runner.invoke(app, ["scenario", "list", "actor:oidc", "actor:you", "hop:5"]).output
+    assert "entra/subject-mismatch" in wide
+
+
+def test_tags_that_no_scenario_has_together_are_refused() -> None:
+    """An empty run would look like a good one."""
+    result = runner.invoke(app, ["scenario", "run", "webhook", "code:AADSTS700213"])
+    assert isinstance(result.exception, DocumentError)
+    assert "no scenario is all of that" in str(result.exception)

@@ -9,10 +9,10 @@ import pytest
 
 from apim_sandbox.insight.walk import Walk
 from apim_sandbox.scenario.command import run_scenarios
-from apim_sandbox.scenario.html import html, told_walk
+from apim_sandbox.scenario.html import html
 from apim_sandbox.scenario.load import load
 from apim_sandbox.scenario.picture import picture
-from apim_sandbox.scenario.runner import Result, run
+from apim_sandbox.scenario.runner import Result, run, told_walk
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 OPTIONAL = {"li", "p", "tr", "td", "th", "tbody", "thead"}

@@ -7,6 +7,7 @@ from ssl import create_default_context
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import msgspec
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.events import PodChanged, TokenAsked
@@ -30,6 +31,7 @@ from apim_sandbox.client.shapes import (
     pod_of,
 )
 from apim_sandbox.client.threads import in_thread
+from apim_sandbox.history import Command
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:
@@ -232,6 +234,10 @@ class AsyncSandbox:
         start = self._began if since is None else since
         answer = await self._control.request("GET", "/journal", params={"since": start})
         return [decode(line) for line in answer.content.splitlines()]
+
+    async def history(self) -> list[Command]:
+        """What was asked of the control service and changed something, oldest first."""
+        return msgspec.convert(await self._control.json("GET", "/history"), list[Command])
 
     async def follow(
         self, since: int | None = None, *, timeout: float | None = None

@@ -8,6 +8,7 @@ from ssl import create_default_context
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
+import msgspec
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.events import PodChanged, TokenAsked
@@ -31,6 +32,7 @@ from apim_sandbox.client.sync.control import Control
 from apim_sandbox.client.sync.faults import Faults
 from apim_sandbox.client.sync.gateway import Gateway
 from apim_sandbox.client.threads import at_once
+from apim_sandbox.history import Command
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:
@@ -231,6 +233,10 @@ class Sandbox:
         start = self._began if since is None else since
         answer = self._control.request("GET", "/journal", params={"since": start})
         return [decode(line) for line in answer.content.splitlines()]
+
+    def history(self) -> list[Command]:
+        """What was asked of the control service and changed something, oldest first."""
+        return msgspec.convert(self._control.json("GET", "/history"), list[Command])
 
     def follow(self, since: int | None = None, *, timeout: float | None = None) -> Generator[Record, None]:
         """Records after `since`, then new ones as they come; close the iterator to stop.
