@@ -73,19 +73,24 @@ class EdgeApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        length, host = 0, b""
+        for name, value in scope["headers"]:
+            length += len(name) + len(value)
+            if name == b"host" and not host:
+                host = value
+        if length > MAX_HEADERS:
             message = f"the header fields are longer than {MAX_HEADERS} bytes\n"
             await PlainTextResponse(message, 431)(scope, receive, send)
             return
-        host = _host(scope)
-        if host in _LOCAL and self._by_address is not None:
-            host = self._by_address.host_for(scope["path"])
+        wanted = _host(host)
+        if wanted in _LOCAL and self._by_address is not None:
+            wanted = self._by_address.host_for(scope["path"])
             headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            scope["headers"] = [*headers, (b"host", host.encode())]
-        app = self._hosts.find(host)
+            scope["headers"] = [*headers, (b"host", wanted.encode())]
+        app = self._hosts.find(wanted)
         if app is None:
             known = ", ".join(self._hosts)
-            message = f"apim-sandbox does not stand in for {host!r}; it does for {known}\n"
+            message = f"apim-sandbox does not stand in for {wanted!r}; it does for {known}\n"
             await PlainTextResponse(message, 421)(scope, receive, send)
             return
         await app(scope, receive, send)
@@ -120,7 +125,7 @@ async def serving(
     """Serve `app` on `bound` while the block runs."""
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_keep_alive=KEEP_ALIVE, server_header=False,
-        date_header=True, timeout_graceful_shutdown=1, lifespan="off", ws="none",
+        date_header=True, timeout_graceful_shutdown=1, lifespan="off", ws="none", proxy_headers=False,
         h11_max_incomplete_event_size=65536,
     )  # fmt: skip
     config.load()
@@ -239,10 +244,9 @@ def port_holder(port: int) -> str:
     return ""
 
 
-def _host(scope: Scope) -> str:
-    value = (
-        next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1").lower()
-    )
+def _host(header: bytes) -> str:
+    """The name in a Host header, without its port."""
+    value = header.decode("latin-1").lower()
     if value.startswith("["):
         return value[1:].partition("]")[0]
     return value.partition(":")[0]

@@ -1,11 +1,10 @@
 """What every emulator's HTTP edge needs: bounded bodies, JSON answers, lazily built applications."""
 
 from collections.abc import Callable, Mapping
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,13 +23,17 @@ class BodyTooLargeError(ValueError):
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The whole body. Raises `BodyTooLargeError` before more than `limit` bytes are kept."""
-    body = bytearray()
-    async with aclosing(request.stream()) as stream:
-        async for chunk in stream:
-            body += chunk
-            if len(body) > limit:
-                raise BodyTooLargeError(limit)
-    return bytes(body)
+    body = b""
+    receive, more = request.receive, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise BodyTooLargeError(limit)
+        more = message.get("more_body", False)
+    return body
 
 
 def json_response(

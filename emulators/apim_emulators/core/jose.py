@@ -169,6 +169,9 @@ def _number(value: int) -> str:
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
+    found = _plain_object(data)
+    if found is not None:
+        return found
     try:
         value = _DECODER.decode(data.decode())
         msgspec.json.encode(value)  # refuses lone surrogates, which no answer or journal could repeat
@@ -179,6 +182,29 @@ def _object(data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise JoseError(f"{what} is not a JSON object")
     return value
+
+
+def _plain_object(data: bytes) -> dict[str, Any] | None:
+    """The object in JSON without white space in which surely no member comes twice; None when unsure.
+
+    Without white space each member's name ends in `":`, so that there are as many of these as of names
+    (more, when a text holds one); a repeated name leaves fewer names than that. A third of the time that
+    a decoder with a hook takes, and issuers write their tokens so.
+    """
+    if b" " in data or b"\n" in data or b"\t" in data or b"\r" in data:
+        return None
+    try:
+        found = msgspec.json.decode(data)
+        return found if isinstance(found, dict) and data.count(b'":') == _names(found) else None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _names(value: Any) -> int:
+    """How many members all objects in `value` have together."""
+    if isinstance(value, dict):
+        return len(value) + sum(_names(part) for part in value.values() if isinstance(part, dict | list))
+    return sum(_names(part) for part in value if isinstance(part, dict | list))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,10 @@ from apim_emulators.entra.request_checks import not_a_tenant
 from apim_emulators.entra.settings import Settings
 from apim_emulators.entra.state import Directory
 
+_READ = {
+    name.encode(): name
+    for name in ("host", "content-type", "authorization", "client-request-id", "return-client-request-id")
+}
 _ANY_METHOD = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 _DISCOVERY_HEADERS = {
     "cache-control": "max-age=86400, private",
@@ -163,9 +167,9 @@ class TokenFirst:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """By lower-case name; the first counts where one comes twice."""
+    """Those that a token request is read by; the first counts where one comes twice."""
     raw = reversed(request.scope["headers"])
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    return {_READ[name]: value.decode("latin-1") for name, value in raw if name in _READ}
 
 
 async def _preflight(_: Request) -> Response:

@@ -1,7 +1,5 @@
 """The token endpoint: gather the facts, climb the ladder, issue or refuse, and say so in the journal."""
 
-from dataclasses import replace
-
 from starlette.responses import Response
 
 from apim_emulators.core.context import Context
@@ -20,7 +18,7 @@ from apim_emulators.entra.state import Directory
 from apim_emulators.entra.throttle import Throttle
 from apim_emulators.entra.tokens import Issued, answer, issue, lifetime, wants_continuous_access
 
-_PROVENANCE = behaviours.TOKEN.header
+_SENT_WITH_TOKENS = {**TOKEN_HEADERS, HEADER: behaviours.TOKEN.header}
 
 
 class TokenEndpoint:
@@ -37,10 +35,11 @@ class TokenEndpoint:
         context, settings = self._context, self._directory.settings
         started, now = context.clock.tick(), context.clock.now()
         trace_id = context.ids.uuid()[:-2] + "00"  # seen to end so, nearly always
-        request = request if request.correlation_id else replace(request, correlation_id=context.ids.uuid())
+        correlation_id = request.correlation_id or context.ids.uuid()
         throttled = self._throttle.refuses(request, now)
         if isinstance(throttled, Response):
-            self._journal(Attempt(settings, now, request), (), trace_id, started, 429, cause="rate-limited")
+            attempt = Attempt(settings, now, request)
+            self._journal(attempt, (), trace_id, correlation_id, started, 429, cause="rate-limited")
             return throttled
         at = now + context.ids.uniform(0, settings.replication_spread) if settings.replication_spread else now
         attempt = gather(request, self._directory, settings, now, at)
@@ -49,16 +48,16 @@ class TokenEndpoint:
         if cause is not None:
             refused = refusal(cause)
             status = _status(refused, attempt)
-            self._journal(attempt, rungs, trace_id, started, status, refused=refused)
+            self._journal(attempt, rungs, trace_id, correlation_id, started, status, refused=refused)
             return render(
-                refused, now=now, trace_id=trace_id, correlation_id=request.correlation_id, status=status,
+                refused, now=now, trace_id=trace_id, correlation_id=correlation_id, status=status,
                 error="invalid_request" if status == 400 and refused.spec.code == 70021 else None,
-                headers=_echo(request) | self._wait(cause),
+                headers=_echo(request, correlation_id) | self._wait(cause),
             )  # fmt: skip
         issued = self._issue(attempt)
         self._remember(attempt)
-        self._journal(attempt, rungs, trace_id, started, 200, issued=issued)
-        headers = {**TOKEN_HEADERS, "x-ms-request-id": trace_id, HEADER: _PROVENANCE, **_echo(request)}
+        self._journal(attempt, rungs, trace_id, correlation_id, started, 200, issued=issued)
+        headers = {"x-ms-request-id": trace_id, **_SENT_WITH_TOKENS, **_echo(request, correlation_id)}
         wanted = attempt.wanted.resource if attempt.wanted is not None else ""
         return json_response(answer(issued, version=request.version, resource=wanted), 200, headers)
 
@@ -76,7 +75,7 @@ class TokenEndpoint:
                 attempt.fetched = await self._issuers.keys(text(attempt.claim("iss")), kid)
             more, next_cause = climb(second, attempt)
             rungs, cause = rungs + more, cause or next_cause
-        if cause is None and any(rung.verdict != "passed" for rung in rungs):
+        if cause is None and [rung for rung in rungs if rung.verdict != "passed"]:
             # What could not be checked is not proved: nothing is issued on it.
             cause = Cause("request-malformed", 9002313)
         return rungs, cause
@@ -124,6 +123,7 @@ class TokenEndpoint:
         attempt: Attempt,
         rungs: tuple[Rung, ...],
         trace_id: str,
+        correlation_id: str,
         started: float,
         status: int,
         *,
@@ -143,7 +143,7 @@ class TokenEndpoint:
                 scope=request.scope,
                 host=request.host,
                 status=status,
-                correlation_id=request.correlation_id,
+                correlation_id=correlation_id,
                 trace_id=trace_id,
                 ladder=rungs,
                 credentials=tuple(
@@ -176,5 +176,5 @@ def _status(refused: Refusal, attempt: Attempt) -> int:
     return 400 if refused.spec.code == 70021 and attempt.settings.no_match == "2022" else refused.spec.status
 
 
-def _echo(request: TokenRequest) -> dict[str, str]:
-    return {"client-request-id": request.correlation_id} if request.return_correlation_id else {}
+def _echo(request: TokenRequest, correlation_id: str) -> dict[str, str]:
+    return {"client-request-id": correlation_id} if request.return_correlation_id else {}

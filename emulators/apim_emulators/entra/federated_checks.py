@@ -62,6 +62,8 @@ def claims_problem(claims: object) -> str:
 
 def moment(value: object) -> float | None:
     """A NumericDate that a calendar has room for; None otherwise."""
+    if type(value) is int:  # what issuers send
+        return float(value) if 0 <= value <= _MAX_MOMENT else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) and 0 <= value <= _MAX_MOMENT else None

@@ -77,8 +77,9 @@ def audience_matches(credential: FederatedIdentityCredential, audiences: tuple[s
     names its URI.
     """
     expected = credential.audiences
-    if any(audience in expected for audience in audiences):
-        return True
+    for audience in audiences:
+        if audience in expected:
+            return True
     return TOKEN_EXCHANGE_APP_ID in audiences and TOKEN_EXCHANGE_AUDIENCE in expected
 
 

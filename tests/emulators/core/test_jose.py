@@ -62,6 +62,7 @@ def test_nothing_shown_holds_the_signature() -> None:
         (compact(b"\xff", "{}"), "header is not JSON"),
         (compact("{}", "[" * 100_000), "longer than"),
         (compact("{}", "[" * 10_000), "payload is not JSON"),
+        (compact("{}", '{"a":' * 6_000 + "1" + "}" * 6_000), "payload is not JSON"),
         (compact('{"crit":["b64"],"b64":false}', "{}"), "crit"),
         (compact("{}", "{}") + "=", "base64url"),
         ("e30.e30.e3+", "base64url"),
@@ -72,6 +73,49 @@ def test_what_is_no_strict_jws_is_refused(text: str, problem: str) -> None:
     """The message says why and holds nothing of the token."""
     with pytest.raises(jose.JoseError, match=problem):
         jose.parse(text)
+
+
+Member = tuple[str, Any]
+MEMBERS = st.recursive(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", '":', "a\\", ""]), st.sampled_from([1, '":', '"a":1', None, [2]])
+        )
+    ),
+    lambda inner: st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), inner), max_size=3),
+    max_leaves=8,
+)
+
+
+def written(members: list[Member], gap: str) -> str:
+    """An object as an issuer could write it, repeated members and all."""
+
+    def value(part: Any) -> str:
+        if isinstance(part, list) and all(isinstance(one, tuple) for one in part):
+            return written(part, gap)
+        return json.dumps(part)
+
+    return "{" + ",".join(f"{json.dumps(name)}{gap}:{gap}{value(part)}" for name, part in members) + "}"
+
+
+def repeats(members: list[Member]) -> bool:
+    """Whether some object names a member twice."""
+    names = [name for name, _ in members]
+    inner = [part for _, part in members if isinstance(part, list)]
+    return len(set(names)) < len(names) or any(
+        repeats(part) for part in inner if all(isinstance(one, tuple) for one in part)
+    )
+
+
+@given(MEMBERS, st.sampled_from(["", " ", "\n"]))
+def test_a_repeated_member_is_found_however_the_object_is_written(members: list[Member], gap: str) -> None:
+    """At any depth, with and without white space, and whatever names and texts look like."""
+    text = compact("{}", written(members, gap))
+    if repeats(members):
+        with pytest.raises(jose.JoseError, match="repeats a member"):
+            jose.parse(text)
+    else:
+        assert jose.parse(text).claims == json.loads(written(members, gap))
 
 
 @given(st.binary(max_size=200))
