@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 
 from apim_emulators.core.clock import MasterClock
-from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, GatewayLogged, WorldLoaded
+from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, WorldLoaded
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import RandomIds
@@ -235,7 +235,6 @@ class Status:
     options: ServerOptions
     states: dict[str, GatewayChanged] = field(default_factory=dict)
     heartbeats: dict[tuple[str, str], float] = field(default_factory=dict)  # by gateway and instance
-    not_acting: dict[str, list[str]] = field(default_factory=dict)  # policy statements, by pod
 
     def __post_init__(self) -> None:
         self.journal.on_record(self.note)
@@ -253,26 +252,25 @@ class Status:
         }
 
     async def gateways(self) -> list[dict[str, Any]]:
+        """Each gateway's newest state; `gone` where it has not said so but is silent for too long."""
         import msgspec
 
-        return [
-            msgspec.to_builtins(state)
-            | {
-                "last_heartbeat": self.heartbeats.get((state.gateway.lower(), state.pod)),
-                "policies_not_acting": self.not_acting.get(pod, []),
-            }
-            for pod, state in self.states.items()
-        ]
+        now, gone_after = self.clock.now(), self.world.settings.api_management.gone_after
+        rows = []
+        for state in self.states.values():
+            heard = self.heartbeats.get((state.gateway.lower(), state.pod))
+            gone = heard is not None and heard <= now - gone_after and state.state != "stopped"
+            shown = {"state": "gone"} if gone else {}
+            rows.append(msgspec.to_builtins(state) | {"last_heartbeat": heard} | shown)
+        return rows
 
     def note(self, record: Record) -> None:
-        """Take a gateway's newest state, its heartbeats and what it does not act on from the journal."""
+        """Take a gateway's newest state and its heartbeats from the journal."""
         match record.event:
             case GatewayChanged(namespace=namespace, pod=pod):
                 self.states[f"{namespace}/{pod}"] = record.event
             case ConfigurationAnswered(operation="heartbeat", status=204, gateway=gateway, instance=instance):
                 self.heartbeats[gateway.lower(), instance] = record.at
-            case GatewayLogged(event_type="PolicyNotActing", namespace=namespace, pod=pod, message=message):
-                self.not_acting.setdefault(f"{namespace}/{pod}", []).append(message)
             case _:
                 return
 

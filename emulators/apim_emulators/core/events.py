@@ -291,7 +291,7 @@ class ConfigurationAsked:
 
 @dataclass(frozen=True, slots=True)
 class GatewayChanged:
-    """The gateway's state: what it serves and from which revision."""
+    """The gateway's state: what it serves, from which revision, and what of its policies does not act."""
 
     kind: ClassVar[str] = "gateway.state"
     namespace: str
@@ -300,6 +300,8 @@ class GatewayChanged:
     state: Literal["starting", "ready", "serving-from-memory", "stopped"]
     revision: str = ""
     apis: tuple[str, ...] = ()
+    not_acting: tuple[str, ...] = ()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

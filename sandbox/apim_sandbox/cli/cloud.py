@@ -11,18 +11,38 @@ _SUBSCRIPTIONS, _SERVICES, _IDENTITIES = "2022-12-01", "2024-05-01", "2023-01-31
 
 
 def apis(sandbox: Sandbox) -> list[Row]:
-    """Every API of every API Management service, as ARM has it, with `gateways`: where it is assigned."""
-    rows = []
+    """Every API of every API Management service, as ARM has it.
+
+    `gateways` is where it is assigned, `notActing` what the running ones among these pass over.
+    """
+    rows, running = [], sandbox.gateways()
     for service in _services(sandbox):
         assigned: dict[str, list[str]] = {}
         for gateway in _arm(sandbox, f"{service}/gateways", _SERVICES):
             for api in _arm(sandbox, f"{gateway['id']}/apis", _SERVICES):
                 assigned.setdefault(api["name"], []).append(gateway["name"])
         rows += [
-            {**api, "service": service.rpartition("/")[2], "gateways": assigned.get(api["name"], [])}
+            {
+                **api,
+                "service": service.rpartition("/")[2],
+                "gateways": assigned.get(api["name"], []),
+                "notActing": _not_acting(api["name"], assigned.get(api["name"], []), running),
+            }
             for api in _arm(sandbox, f"{service}/apis", _SERVICES)
         ]
     return rows
+
+
+def _not_acting(api: str, assigned: list[str], running: list[dict[str, Any]]) -> list[str]:
+    """What of the policies around, on and in an API does not act, as the gateways that serve it say."""
+    found = dict.fromkeys(
+        statement
+        for gateway in running
+        if gateway["gateway"] in assigned and gateway["state"] != "stopped"
+        for statement in gateway["not_acting"]
+        if statement.startswith(("global:", f"api {api}:", f"operation {api}/"))
+    )
+    return list(found)
 
 
 def gateways(sandbox: Sandbox) -> list[str]:

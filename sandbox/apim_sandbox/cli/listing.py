@@ -77,6 +77,14 @@ def _time(row: Row, name: str) -> str:
 
 
 _CLIENT_ID = "azure.workload.identity/client-id"
+
+
+def _not_acting(row: Row) -> str:
+    """The policies that the gateways pass over: `inbound: rate-limit`."""
+    said = [statement.partition(": ")[2].partition(" (")[0] for statement in row["notActing"]]
+    return ", ".join(dict.fromkeys(said))
+
+
 LISTINGS: tuple[Listing, ...] = (
     Listing(
         "pods", Sandbox.pods,
@@ -117,7 +125,9 @@ LISTINGS: tuple[Listing, ...] = (
         (
             Column("namespace", _field("namespace")), Column("pod", _field("pod")),
             Column("gateway", _field("gateway")), Column("state", _field("state")),
-            Column("revision", _field("revision")), Column("apis", _field("apis")),
+            Column("revision", _field("revision")),
+            Column("last heartbeat", lambda row: _time(row, "last_heartbeat")),
+            Column("version", _field("version"), wide=True), Column("apis", _field("apis")),
         ),
         lambda row: (row["namespace"], row["pod"]), "apim-sandbox apply -f FILE",
     ),
@@ -127,7 +137,7 @@ LISTINGS: tuple[Listing, ...] = (
             Column("service", _field("service")), Column("name", _field("name")),
             Column("path", _field("properties", "path")), Column("gateways", _field("gateways")),
             Column("protocols", _field("properties", "protocols"), wide=True),
-            Column("back end", _field("properties", "serviceUrl")),
+            Column("back end", _field("properties", "serviceUrl")), Column("not acting", _not_acting),
         ),
         lambda row: (row["id"],), "az apim api create", of_cloud=True,
     ),

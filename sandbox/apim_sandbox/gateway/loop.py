@@ -236,6 +236,8 @@ class ConfigurationLoop:
             state=state,
             revision=str(configuration.revision) if configuration else "",
             apis=tuple(api.name for api in configuration.apis) if configuration else (),
+            not_acting=configuration.not_acting if configuration else (),
+            version=self.settings.version,
         )
         if event != self._announced:
             self._announced = event

@@ -14,7 +14,7 @@ from tests.sandbox.cli.conftest import Cli
 
 from apim_emulators.apim.gateway_tokens import parse_token
 from apim_emulators.core import jose
-from apim_emulators.core.events import PodChanged
+from apim_emulators.core.events import GatewayChanged, PodChanged
 from apim_sandbox.cli.environment import SHELLS, assignments
 from apim_sandbox.cli.listing import BY_NAME, changes
 from apim_sandbox.cli.problems import BAD_INPUT
@@ -370,6 +370,39 @@ def test_the_ready_worlds_are_listed_as_the_page_says_and_shown_by_name(cli: Cli
     for name in READY:
         assert cli("world", "show", name).out == ready_text(name)
         assert cli("world", "check", name).status == 0
+
+
+def test_what_a_policy_asks_in_vain_stands_beside_its_api(cli: Cli, here: Sandbox, pod: str) -> None:
+    path = (
+        "/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups/contoso-rg/providers"
+        "/Microsoft.ApiManagement/service/contoso/apis/echo-api/policies/policy"
+    )
+    limit = '<rate-limit calls="5" renewal-period="60" />'
+    since = here.status()["journal"]
+
+    def put(inbound: str) -> None:
+        value = f"<policies><inbound><base />{inbound}</inbound></policies>"
+        here.arm("PUT", path, body={"properties": {"value": value}}, api_version="2024-05-01")
+
+    def told(*statements: str) -> None:
+        here.wait_for(
+            "the gateway's word",
+            lambda one: isinstance(one.event, GatewayChanged) and one.event.not_acting == statements,
+            since=since,
+            timeout=30,
+        )
+
+    put(limit)
+    told("api echo-api: inbound: rate-limit (this policy does not act)")
+    row = only(cli("get", "apis", "--json"))[0]
+    assert row["notActing"] == ["api echo-api: inbound: rate-limit (this policy does not act)"]
+    assert cli("get", "apis").out.splitlines()[1].endswith("/api  inbound: rate-limit")
+    gateway = next(one for one in only(cli("get", "gateways", "--json")) if one["pod"] == pod)
+    assert gateway["not_acting"] == row["notActing"]
+    since = here.status()["journal"]
+    put("")
+    told()
+    assert only(cli("get", "apis", "--json"))[0]["notActing"] == []
 
 
 @pytest.mark.usefixtures("here")

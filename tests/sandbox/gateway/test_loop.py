@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, Response
 from tests.sandbox.gateway.conftest import Scene
 
 from apim_emulators.core.events import ConfigurationAsked, GatewayChanged, GatewayLogged
+from apim_sandbox.gateway.settings import DEFAULT_VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -14,7 +15,9 @@ FORBIDDEN = {"error": {"code": "Forbidden", "message": "No."}}
 
 
 def changed(state: str, revision: str = "00000001", apis: tuple[str, ...] = ("echo-api",)) -> GatewayChanged:
-    return GatewayChanged("apim-gateway-wi", "apim-gateway-7c9f5", "on-prem", state, revision, apis)
+    return GatewayChanged(
+        "apim-gateway-wi", "apim-gateway-7c9f5", "on-prem", state, revision, apis, version=DEFAULT_VERSION
+    )
 
 
 async def test_the_start_prints_the_events_in_their_order(scene: Scene) -> None:

@@ -107,7 +107,7 @@ def sentence(event: Event) -> tuple[str, Style]:
             return f"gateway {event.gateway} in {event.namespace}/{event.pod}: {event.state}{revision}", ""
         case GatewayLogged():
             return event.line or f"[{event.level}] {event.event_type} {event.message}", _bad(
-                event.level == "Error"
+                event.level in ("error", "fatal")
             )
         case RequestServed():
             return f"{event.status} {event.method} {event.path} served by {event.namespace}/{event.pod}", ""
