@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import GatewayShown
 
 Row = dict[str, Any]
 
@@ -33,7 +34,7 @@ def apis(sandbox: Sandbox) -> list[Row]:
     return rows
 
 
-def _not_acting(api: str, assigned: list[str], running: list[dict[str, Any]]) -> list[str]:
+def _not_acting(api: str, assigned: list[str], running: list[GatewayShown]) -> list[str]:
     """What of the policies around, on and in an API does not act, as the gateways that serve it say."""
     found = dict.fromkeys(
         statement

@@ -5,7 +5,7 @@ Times are epoch seconds of the sandbox's clock, durations seconds.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -86,16 +86,17 @@ class EventShown(TypedDict):
 
 
 class GatewayShown(TypedDict):
-    """What a gateway last said of itself."""
+    """What a gateway last said of itself; its state is `gone` when it has fallen silent instead."""
 
     namespace: str
     pod: str
-    state: str
-    service: NotRequired[str]
     gateway: str
-    revision: NotRequired[str]
+    state: str
+    revision: str
+    apis: list[str]
+    not_acting: list[str]
+    version: str
     last_heartbeat: float | None
-    policies_not_acting: list[str]
 
 
 class FaultShown(TypedDict):
