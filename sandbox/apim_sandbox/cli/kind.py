@@ -119,26 +119,33 @@ def _call(layout: Layout, pod: PodShown) -> str:
 
 @dataclass(slots=True)
 class _Steps:
-    """One line a step, with its time; on a terminal what goes on is shown while it does."""
+    """One line a step when it ends, with its time; on a terminal the steps under way are shown."""
 
     terminal: Terminal
+    _running: list[str] = field(default_factory=list)
     _status: Any = field(default=None)
 
     def started(self, name: str) -> None:
-        self.close()
-        if self.terminal.color:
-            self._status = self.terminal.console.status(name)
-            self._status.start()
+        self._running.append(name)
+        self._show()
 
     def done(self, name: str, outcome: str, seconds: float) -> None:
-        self.close()
-        text = f"  {name:<20}{outcome}"
-        self.terminal.print([line(f"{text:<86}  ", ("ok", "ok"), f"  {milliseconds(seconds):>7}")])
+        self._running.remove(name)
+        self._show()
+        text = f"  {name:<19}{outcome}"
+        self.terminal.print([line(f"{text:<86}", ("ok", "ok"), f"  {milliseconds(seconds):>7}")])
 
     def close(self) -> None:
+        self._running.clear()
+        self._show()
+
+    def _show(self) -> None:
         if self._status is not None:
             self._status.stop()
             self._status = None
+        if self._running and self.terminal.color:
+            self._status = self.terminal.console.status(", ".join(self._running))
+            self._status.start()
 
 
 def _applied(results: list[AppliedShown]) -> list[Line]:
