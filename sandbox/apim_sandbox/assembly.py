@@ -18,7 +18,7 @@ from apim_emulators.core.faults import FaultGate, Faults
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import ActorJournal, Sink
-from apim_emulators.core.keys import KeySource
+from apim_emulators.core.keys import KeySource, public_key_ids
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import Actor
 from apim_sandbox.hosts import ByAddress, HostTable
@@ -57,6 +57,7 @@ class Assembly:
     around: Surroundings
     hosts: HostTable = field(default_factory=HostTable)
     signing_key: str = ""  # PEM with which a real cluster's API server signs; empty where we are the signer
+    published_keys: str = ""  # PEM of the public keys that JWKS is to show; empty: all that signed
 
     def add(self, name: str) -> None:
         """Build the emulator called `name` (one of `EMULATORS`) and put it on its hosts."""
@@ -82,6 +83,8 @@ class Assembly:
         )
         for cluster in self.world.clusters[: 1 if self.signing_key else 0]:
             state.import_key(cluster.name, self.signing_key)
+            if self.published_keys:
+                state.publish_only(cluster.name, public_key_ids(self.published_keys))
         for cluster in self.world.clusters:
             state.put_cluster(
                 IssuerCluster(

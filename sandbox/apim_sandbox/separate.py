@@ -42,7 +42,7 @@ class ServeOptions:
     """Which emulators to serve here, and where the others and the control service are.
 
     Without `proxy` the others are reached by their names; `token` is the control service's. `signing_key`
-    is the PEM file of a real API server's key, which the issuer then publishes.
+    is the PEM file of a real API server's key; the issuer publishes it, or the keys of `published_keys`.
     """
 
     emulators: frozenset[str]
@@ -55,6 +55,7 @@ class ServeOptions:
     port: int = 0
     token: str = ""
     signing_key: Path | None = None
+    published_keys: Path | None = None
 
 
 async def run_emulators(options: ServeOptions) -> None:
@@ -81,6 +82,8 @@ async def run_emulators(options: ServeOptions) -> None:
         assembly = Assembly(world, live_surroundings(options.state, clock, journal, http, Faults()))
         if options.signing_key is not None:
             assembly.signing_key = options.signing_key.read_text()
+        if options.published_keys is not None:
+            assembly.published_keys = options.published_keys.read_text()
         for name in EMULATORS:
             if name in options.emulators:
                 assembly.add(name)

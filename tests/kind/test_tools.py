@@ -7,9 +7,9 @@ import pytest
 from apim_emulators.core.keys import FreshKeys, signing_key
 from apim_sandbox.cluster.kind import tools
 from apim_sandbox.cluster.kind.config import kind_config
+from apim_sandbox.cluster.kind.keys import public_pem
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.patch import patched
-from apim_sandbox.cluster.kind.up import public_pem
 from apim_sandbox.instance import InstanceError
 from apim_sandbox.world.default import default_world
 

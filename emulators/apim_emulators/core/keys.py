@@ -9,12 +9,13 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from apim_emulators.core.jose import JoseError, SigningKey, kubernetes_key_id
 
 _END = "-----END PRIVATE KEY-----\n"
+_PUBLIC_END = "-----END PUBLIC KEY-----"
 
 
 class KeySource(Protocol):
@@ -73,6 +74,24 @@ def published_keys() -> tuple[RSAPrivateKey, ...]:
 @cache
 def published_key_ids() -> frozenset[str]:
     return frozenset(kubernetes_key_id(key.public_key()) for key in published_keys())
+
+
+def public_key_ids(pem: str) -> frozenset[str]:
+    """The `kid` of each public key in a file of several, such as an API server's `sa.pub`.
+
+    Raises `JoseError` for what is no RSA key.
+    """
+    found = set()
+    for block in pem.split(_PUBLIC_END):
+        if block.strip():
+            try:
+                key = load_pem_public_key(f"{block.strip()}\n{_PUBLIC_END}\n".encode())
+            except ValueError as error:
+                raise JoseError(f"not a PEM public key: {error}") from None
+            if not isinstance(key, RSAPublicKey):
+                raise JoseError("a service-account key is an RSA key here")
+            found.add(kubernetes_key_id(key))
+    return frozenset(found)
 
 
 def signing_key(private: RSAPrivateKey, kid: str | None = None) -> SigningKey:

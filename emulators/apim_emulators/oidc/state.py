@@ -98,6 +98,12 @@ class IssuerState:
         """Show a dropped key in JWKS again. False when there is no such key."""
         return self._set_published(cluster, kid, published=True)
 
+    def publish_only(self, cluster: str, kids: frozenset[str]) -> None:
+        """Show these keys in JWKS and no others; keys that were never here can't be shown."""
+        for key in self.keys(cluster):
+            if key.published != (key.kid in kids):
+                self._put_key(replace(key, published=key.kid in kids))
+
     def published(self, cluster: str) -> list[Mapping[str, str]]:
         """The JWKS entries of `cluster`."""
         entries: list[Mapping[str, str]] = []

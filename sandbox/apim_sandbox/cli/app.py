@@ -462,6 +462,9 @@ def serve(
     signing_key: Annotated[
         Path | None, typer.Option(help="The key (PEM) with which a real API server signs.")
     ] = None,
+    published_keys: Annotated[
+        Path | None, typer.Option(help="The public keys (PEM) that JWKS shows; all that signed without it.")
+    ] = None,
     state_dir: StateDirOption = None,
 ) -> None:
     """Serve some emulators in this process.
@@ -477,6 +480,7 @@ def serve(
         emulators=frozenset(emulators), control=control, proxy=proxy, world_file=world, lifeline=lifeline,
         state=StateDir(state_dir or default_state_dir()), host=host.strip("[]"), port=int(port),
         token=token_file.read_text().strip() if token_file else "", signing_key=signing_key,
+        published_keys=published_keys,
     )  # fmt: skip
     raise typer.Exit(serve_emulators(options))
 
@@ -606,6 +610,40 @@ def kind_logs(
     from apim_sandbox.cluster.kind.layout import Layout
 
     raise typer.Exit(logs(Layout.of(name, state_dir), part, tail))
+
+
+@kind.command("rotate-key")
+def kind_rotate_key(
+    name: NameOption = "apim-sandbox",
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Forget the earlier keys: tokens that they signed end at once.")
+    ] = False,
+    stale_jwks: Annotated[
+        bool, typer.Option("--stale-jwks", help="Leave the new key out of the issuer's JWKS.")
+    ] = False,
+    state_dir: KindDirOption = None,
+) -> None:
+    """Restart the API server with a new signing key, as on a cluster of your own.
+
+    Example: apim-sandbox kind rotate-key --stale-jwks
+    """
+    from apim_sandbox.cli.kind import rotate_key
+    from apim_sandbox.cluster.kind.layout import Layout
+
+    layout = Layout.of(name, state_dir)
+    raise typer.Exit(rotate_key(layout, keep_old=not drop_old, publish=not stale_jwks))
+
+
+@kind.command("publish-keys")
+def kind_publish_keys(name: NameOption = "apim-sandbox", state_dir: KindDirOption = None) -> None:
+    """Let the issuer's JWKS show every key that the API server verifies with.
+
+    Example: apim-sandbox kind publish-keys
+    """
+    from apim_sandbox.cli.kind import publish_keys
+    from apim_sandbox.cluster.kind.layout import Layout
+
+    raise typer.Exit(publish_keys(Layout.of(name, state_dir)))
 
 
 @kind.command("down")

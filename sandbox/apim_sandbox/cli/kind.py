@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record
 from apim_sandbox.cli.manifests import read_documents
 from apim_sandbox.cli.problems import BROKEN, NOT_RUNNING
+from apim_sandbox.cli.progress import progress
 from apim_sandbox.cli.render.line import Line, line, milliseconds, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.cli.render.walk import WalkPrinter
 from apim_sandbox.client import Sandbox
 from apim_sandbox.client.shapes import AppliedShown, PodShown
-from apim_sandbox.cluster.kind import containers, node, tools
+from apim_sandbox.cluster.kind import containers, node, rotation, tools
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.up import Up, UpOptions, remove
 from apim_sandbox.examples import article_manifest
@@ -69,17 +71,20 @@ def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Termina
             for record in _until_settled(records, seen, sandbox):
                 terminal.print(printer.feed(record))
         except TimeoutError:
-            terminal.print([line(("Nothing more happened for a while; the pods say:", "info"))])
+            terminal.print([line((f"That is all after {READY_TIMEOUT:g} s; the pods say:", "info"))])
             terminal.print(_pods(sandbox.pods()))
     terminal.print(printer.flush())
     return build(seen)
 
 
 def _until_settled(records: Iterator[Record], seen: list[Record], sandbox: Sandbox) -> Iterator[Record]:
-    """Records until the gateway is Ready or its walk is broken."""
+    """Records until the gateway is Ready or its walk is broken. Raises `TimeoutError` after a while."""
     if _settled(seen, sandbox):
         return
+    deadline = SystemTime().tick() + READY_TIMEOUT  # other pods may go on telling for ever
     for record in records:
+        if SystemTime().tick() > deadline:
+            raise TimeoutError
         seen.append(record)
         yield record
         if record.kind in _TELLING and _settled(seen, sandbox):
@@ -261,19 +266,53 @@ async def _logs(layout: Layout, part: str, tail: int) -> str:
     return "".join(texts)
 
 
+def rotate_key(layout: Layout, *, keep_old: bool, publish: bool) -> int:
+    """Let the API server sign with a new key, and say what that does to tokens."""
+    terminal = Terminal()
+    with progress(terminal, "restarting issuer and API server with a new signing key"):
+        kid = anyio.run(
+            partial(rotation.rotate, layout, keep_old=keep_old, publish=publish), backend="asyncio"
+        )
+    told = [line((f"The API server signs with {kid}.", "strong"))]
+    told += [
+        line(
+            "  old keys   ",
+            "known to API server and JWKS until the next rotation"
+            if keep_old
+            else "forgotten: pods have to be restarted, their tokens are worth nothing",
+        ),
+        line(
+            "  JWKS       ",
+            "shows the new key"
+            if publish
+            else "does not show the new key: tokens that it signs are refused (AADSTS7000272)",
+        ),
+    ]
+    following = (
+        f"apim-sandbox kind publish-keys --name {layout.name}"
+        if not publish
+        else f"apim-sandbox journal --state-dir {layout.sandbox.path}"
+    )
+    terminal.print([*told, line("Next:  ", (following, "command"))])
+    return 0
+
+
+def publish_keys(layout: Layout) -> int:
+    """Let JWKS show what the API server verifies with."""
+    terminal = Terminal()
+    with progress(terminal, "restarting the issuer"):
+        anyio.run(rotation.publish, layout, backend="asyncio")
+    terminal.print([line("JWKS shows every key that the API server verifies with.")])
+    return 0
+
+
 def down(layout: Layout) -> int:
     """Remove all that `up` made, and nothing else."""
     terminal = Terminal()
-    with _quiet(terminal, "removing"):
+    with progress(terminal, "removing"):
         gone = anyio.run(remove, layout, backend="asyncio")
     what = ", ".join(name for name, was in gone.items() if was)
     terminal.print(
         [line(f"Removed {layout.name}: {what}." if what else f"Nothing of {layout.name} was there.")]
     )
     return 0
-
-
-def _quiet(terminal: Terminal, what: str) -> Any:
-    from apim_sandbox.cli.progress import progress
-
-    return progress(terminal, what)

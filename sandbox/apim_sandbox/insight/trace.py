@@ -96,13 +96,17 @@ class Trace:
     # --- pods
 
     def pods(self) -> list[PodName]:
-        """Every pod that left a trace, in order of first appearance."""
-        found: dict[PodName, None] = {}
+        """Every pod that left a trace, oldest first.
+
+        A pod that the records do not see begin was there before them: during a rolling update the old
+        pod goes on asking after the new one was admitted.
+        """
+        begun: dict[PodName, bool] = {}
         for record in self.records:
             pod = self.pod_of(record)
             if pod is not None:
-                found.setdefault(pod)
-        return list(found)
+                begun.setdefault(pod, isinstance(record.event, PodAdmitted | PodChanged | TokenProjected))
+        return sorted(begun, key=begun.__getitem__)
 
     def find_pod(self, text: str) -> PodName | None:
         """The newest pod called `text`: `namespace/name`, a name, or the beginning of one."""

@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from apim_emulators.core.jose import JoseError, kubernetes_key_id
-from apim_emulators.core.keys import FreshKeys, PooledKeys
+from apim_emulators.core.keys import FreshKeys, PooledKeys, public_key_ids
 from apim_emulators.core.store import MemoryStore, SqliteStore
 from apim_emulators.oidc.model import Cluster
 from apim_emulators.oidc.state import IssuerState
@@ -109,3 +116,24 @@ def test_a_key_made_elsewhere_can_be_the_first() -> None:
     theirs = state.import_key("contoso", pem.decode()).kid
     state.put_cluster(CONTOSO)
     assert (state.signing_key("contoso").kid, shown(state)) == (theirs, [theirs])
+
+
+def test_a_file_of_public_keys_decides_what_is_shown(state: IssuerState) -> None:
+    """A real API server's keys: JWKS shows those of the file, whichever of them signs."""
+    old = state.signing_key("contoso")
+    new = state.rotate("contoso")
+    both = "".join(_public_pem(key.public) for key in (old, new))
+    for text, kids in ((_public_pem(old.public), [old.kid]), (both, [old.kid, new.kid]), ("\n", [])):
+        state.publish_only("contoso", public_key_ids(text))
+        assert (state.signing_key("contoso").kid, shown(state)) == (new.kid, kids)
+
+
+def test_a_file_of_public_keys_that_holds_something_else_is_refused() -> None:
+    other = generate_private_key(SECP256R1()).public_key()
+    for text in ("-----BEGIN PUBLIC KEY-----\nno key\n-----END PUBLIC KEY-----\n", _public_pem(other)):
+        with pytest.raises(JoseError):
+            public_key_ids(text)
+
+
+def _public_pem(key: PublicKeyTypes) -> str:
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

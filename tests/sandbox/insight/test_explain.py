@@ -561,6 +561,10 @@ def test_a_configuration_request_that_got_no_answer(url: str, error: str, cause:
             ),
             "configmap-missing",
         ),
+        (
+            PodChanged(NAMESPACE, POD, "Pending", False, "ImagePullBackOff", 'Back-off pulling image "x:1"'),
+            "image-not-available",
+        ),
         (PodChanged(NAMESPACE, POD, "Failed", False, "CrashLoopBackOff"), "gateway-crashed"),
         (
             GatewayLogged(

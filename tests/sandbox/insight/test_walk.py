@@ -49,6 +49,14 @@ def test_a_walk_ends_at_the_first_broken_hop(name: str, hop: int) -> None:
     assert (walk.broken.number, walk.hops[-1].number, walk.complete) == (hop, hop, False)
 
 
+def test_a_pod_that_was_there_before_is_not_the_newest() -> None:
+    """A rolling update: the old pod asks on after the new one was admitted, and the walk is the new one's."""
+    story = Story()
+    story.add("cluster", ADMITTED)
+    story.add("gateway", replace(ASKED, pod="apim-gateway-old-1", operation="events"))
+    assert build(story.records).pod == f"{NAMESPACE}/{POD}"
+
+
 def test_no_records_make_an_empty_walk() -> None:
     assert build([]) == Walk("", ())
     assert build(healthy().records, "unknown") == Walk("", ())

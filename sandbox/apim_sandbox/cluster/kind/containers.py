@@ -48,7 +48,10 @@ def parts(layout: Layout, world: World, image: str, ports: Ports, *, with_world:
         Part(
             "oidc",
             issuer_hosts(world),
-            (*emulators("oidc"), "--signing-key", f"{KEYS}/{layout.signing_key.name}"),
+            (
+                *emulators("oidc"), "--signing-key", f"{KEYS}/{layout.signing_key.name}",
+                "--published-keys", f"{KEYS}/{layout.published_keys.name}",
+            ),
             (shared, (layout.signing_key.parent, KEYS)),
         ),
         Part("entra", (names.LOGIN_HOST, names.GRAPH_HOST), emulators("entra"), (shared,)),

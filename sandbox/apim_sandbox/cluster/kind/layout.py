@@ -3,7 +3,8 @@
 DIR = <state directory>-kind/NAME
 DIR/kind.json        what was asked for and which ports were taken
 DIR/kubeconfig       for the host; the user's own kubeconfig is never touched
-DIR/keys/            the API server's signing key; seen by the node and the issuer's container only
+DIR/keys/            the API server's signing key, the public keys that it verifies with and those that
+                     JWKS shows; seen by the node and the issuer's container only
 DIR/access/          the kubeconfig that works inside the network; seen by the control container only
 DIR/sandbox/         the sandbox's state directory, shared by its containers: CA, secrets, stores, journal
 """
@@ -67,6 +68,10 @@ class Layout:
     @property
     def public_key(self) -> Path:
         return self.directory / "keys" / "sa.pub"
+
+    @property
+    def published_keys(self) -> Path:
+        return self.directory / "keys" / "published.pub"
 
     @property
     def token_file(self) -> Path:

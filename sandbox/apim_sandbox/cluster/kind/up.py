@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from apim_emulators.core.clock import SystemTime
-from apim_emulators.core.keys import FreshKeys, signing_key
 from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.cluster.kind import admission, containers, image, node, tools, webhook
+from apim_sandbox.cluster.kind import admission, containers, image, keys, node, tools, webhook
 from apim_sandbox.cluster.kind.containers import parts
 from apim_sandbox.cluster.kind.layout import Layout, Ports, owner
 from apim_sandbox.cluster.kind.waiting import until
@@ -129,10 +126,7 @@ class Up:
             self.authority = prepare(layout.sandbox, self.world)
         except InstanceError as error:
             raise InstanceError(str(error), f"apim-sandbox kind down --name {layout.name}") from None
-        if not layout.signing_key.exists():
-            key = signing_key(FreshKeys().rsa("oidc"))
-            write_private(layout.public_key, public_pem(key.public))
-            write_private(layout.signing_key, key.pem().decode())
+        keys.make(layout)
         if self.options.world is not None:
             write_private(layout.sandbox.path / "world.yaml", text_of(self.options.world))
         made = await containers.ensure_network(layout)
@@ -205,11 +199,6 @@ async def remove(layout: Layout) -> dict[str, bool]:
     files = layout.directory.exists()
     shutil.rmtree(layout.directory, ignore_errors=True)
     return {"cluster": cluster, "containers": beside > 0, "files": files}
-
-
-def public_pem(public: RSAPublicKey) -> str:
-    """What kubeadm keeps in `sa.pub`."""
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _first(error: BaseException) -> BaseException:

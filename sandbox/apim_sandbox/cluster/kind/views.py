@@ -14,12 +14,13 @@ WEBHOOK_CONFIGURATION = "azure-wi-webhook-mutating-webhook-configuration"
 # The volume's name tells the generation: pkg/webhook/consts.go up to v1.5.1, and in v1.6.0.
 _PROFILES = (("azure-workload-identity-reserved-", "1.6.0"), ("azure-identity-token", "1.5.1"))
 _OWN = "kube-api-access-"  # the API server's own default token, not the webhook's doing
+TOKEN_FILE_VARIABLE = "AZURE_FEDERATED_TOKEN_FILE"
 _WAITING = {"ContainerCreating", "PodInitializing"}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """A projected service-account token of the webhook's audience: where, and how long it lives."""
+    """A projected service-account token: in which container, where, and for whom it is meant."""
 
     container: str
     path: str
@@ -97,26 +98,40 @@ def why_unmutated(pod: Raw, configuration: Raw | None, namespace: Raw | None) ->
 
 
 def token_file(pod: Raw) -> TokenFile | None:
-    """The webhook's projected token in the first running container that mounts it."""
-    reserved = {
-        str(volume["name"]): token
-        for volume in items(mapping(pod.get("spec")).get("volumes"))
-        if str(volume.get("name", "")).startswith(tuple(prefix for prefix, _ in _PROFILES))
-        for source in items(mapping(volume.get("projected")).get("sources"))
-        if isinstance(token := source.get("serviceAccountToken"), dict)
-    }
+    """The token of the first running container that has one: the file that AZURE_FEDERATED_TOKEN_FILE
+    names, which a pod may have brought itself, else the webhook's."""
     running = {
         one.get("name")
         for one in items(mapping(pod.get("status")).get("containerStatuses"))
         if "running" in mapping(one.get("state"))
     }
-    for container in items(mapping(pod.get("spec")).get("containers")):
-        for mount in items(container.get("volumeMounts")):
-            token = reserved.get(str(mount.get("name")))
-            if token is not None and container.get("name") in running:
-                path = f"{str(mount['mountPath']).rstrip('/')}/{token['path']}"
-                return TokenFile(str(container["name"]), path, str(token.get("audience", "")))
-    return None
+    found = [
+        file
+        for container in items(mapping(pod.get("spec")).get("containers"))
+        if container.get("name") in running
+        for file in _token_files(pod, container)
+    ]
+    return found[0] if found else None
+
+
+def _token_files(pod: Raw, container: Raw) -> list[TokenFile]:
+    """The projected tokens that a container sees: its own choice first, then the webhook's."""
+    named = [
+        str(one.get("value")) for one in items(container.get("env")) if one.get("name") == TOKEN_FILE_VARIABLE
+    ]
+    volumes = {str(one.get("name")): one for one in items(mapping(pod.get("spec")).get("volumes"))}
+    reserved, chosen = [], []
+    for mount in items(container.get("volumeMounts")):
+        volume = volumes.get(str(mount.get("name")), {})
+        for source in items(mapping(volume.get("projected")).get("sources")):
+            token = mapping(source.get("serviceAccountToken"))
+            path = f"{str(mount.get('mountPath')).rstrip('/')}/{token.get('path')}"
+            file = TokenFile(str(container["name"]), path, str(token.get("audience", "")))
+            if token and path in named:
+                chosen.append(file)
+            elif token and str(volume["name"]).startswith(tuple(prefix for prefix, _ in _PROFILES)):
+                reserved.append(file)
+    return chosen + reserved
 
 
 def refused(message: str) -> tuple[Literal["denied", "failed"], str] | None:

@@ -104,6 +104,12 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
         mend = Mend("manifest", "smaller resources.requests: the article asks for 2 CPU and 2 Gi", where)
     elif "configmap" in low and "not found" in low:
         cause, mend = "configmap-missing", Mend("manifest", "apply the ConfigMap that envFrom names", where)
+    elif "errimage" in low or "imagepull" in low or "invalidimagename" in low:
+        cause = "image-not-available"
+        mend = Mend("cluster", "load the image onto the node, or name one that can be pulled", where)
+    elif "tokenfileunreadable" in low:
+        cause = "token-file-unreadable"
+        mend = Mend("manifest", "securityContext.fsGroup, so that the container's user may read it", where)
     elif "crashloop" in low or event.phase == "Failed":
         cause = "gateway-crashed"
         mend = Mend("program", "read the container's log", "", f"apim-sandbox logs {event.pod}")
