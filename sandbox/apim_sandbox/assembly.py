@@ -58,9 +58,18 @@ class Assembly:
     hosts: HostTable = field(default_factory=HostTable)
     signing_key: str = ""  # PEM with which a real cluster's API server signs; empty where we are the signer
     published_keys: str = ""  # PEM of the public keys that JWKS is to show; empty: all that signed
+    built: list[str] = field(default_factory=list)
+
+    def reload(self, name: str, world: World) -> None:
+        """Let an emulator forget everything, and build it anew from another world."""
+        self.world = world
+        self.around.store(name).clear()
+        self.add(name)
 
     def add(self, name: str) -> None:
         """Build the emulator called `name` (one of `EMULATORS`) and put it on its hosts."""
+        if name not in self.built:
+            self.built.append(name)
         {
             "oidc": self._oidc,
             "webhook": self._webhook,
@@ -206,7 +215,7 @@ class Assembly:
         self.hosts.domains[names.CONFIGURATION_DOMAIN] = app
         self.hosts.domains[names.LEGACY_CONFIGURATION_DOMAIN] = app
         # Custom host names come and go with their services.
-        self.hosts.lookups.append(lambda host: app if state.has_custom_host(host) else None)
+        self.hosts.lookups[:] = [lambda host: app if state.has_custom_host(host) else None]
         self.hosts.exact[names.APIM_PROVIDER_HOST] = LazyApp(provider)
 
 

@@ -19,15 +19,20 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 
 from apim_emulators.core.clock import ClockError, MasterClock
-from apim_emulators.core.events import ClockMoved
+from apim_emulators.core.events import ClockMoved, WorldLoaded
 from apim_emulators.core.faults import FaultError, Faults, Planned, make_fault
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import MemoryJournal, decode, encode
 from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
 from apim_sandbox.attachments import Attachments
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
+from apim_sandbox.documents import Document as YamlDocument
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.history import History, Remembered
+from apim_sandbox.steering import SteeringError
+from apim_sandbox.world.load import from_document
+from apim_sandbox.world.model import World
+from apim_sandbox.world.seed import service_names
 
 NDJSON = "application/x-ndjson"
 
@@ -47,6 +52,8 @@ class Control:
     default_service_account: str
     pod_variables: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    reload: Callable[[World], Awaitable[None]] | None = None
+    """Lets every emulator begin anew with another world; None where the cluster itself would have to."""
 
 
 class _Body(BaseModel):
@@ -112,6 +119,7 @@ def create_app(control: Control) -> FastAPI:
     _identity_routes(app, control)
     _fault_routes(app, control)
     _history_routes(app, control)
+    _world_routes(app, control)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -143,7 +151,14 @@ def _guard(app: FastAPI, control: Control) -> None:
     async def bad_value(_: Request, error: Exception) -> Response:
         return JSONResponse({"detail": str(error)}, 422)
 
-    for kind in (ClockError, FaultError, VocabularyError, msgspec.ValidationError, msgspec.DecodeError):
+    for kind in (
+        ClockError,
+        FaultError,
+        SteeringError,
+        VocabularyError,
+        msgspec.ValidationError,
+        msgspec.DecodeError,
+    ):
         app.add_exception_handler(kind, bad_value)
 
 
@@ -362,6 +377,27 @@ def _history_routes(app: FastAPI, control: Control) -> None:
     async def show() -> Any:
         """What was asked of this service, oldest first: for `scenario record`."""
         return msgspec.to_builtins(list(history.commands))
+
+
+def _world_routes(app: FastAPI, control: Control) -> None:
+    @app.post("/world")
+    async def begin_anew(body: dict[str, Any]) -> dict[str, Any]:
+        """Begin anew with a world (a world file's content): emulators forget all, faults and the clock too.
+
+        What runs in the cluster is not touched: delete it before.
+        """
+        world = from_document(YamlDocument("<world>", body))
+        if control.reload is None:
+            raise HTTPException(
+                409, "this sandbox's cluster belongs to its world; start another with up --world FILE"
+            )
+        control.faults.clear()
+        control.clock.follow(0.0, {})
+        await control.reload(world)
+        clusters = tuple(one.name for one in world.clusters)
+        loaded = WorldLoaded(world.name, tuple(service_names(world)), clusters)
+        control.journal.add("control", control.clock.now(), loaded, 0.0)
+        return {"world": world.name, "journal": control.journal.sequence}
 
 
 def _sse(events: AsyncIterator[bytes]) -> StreamingResponse:

@@ -64,11 +64,17 @@ def settle_memory() -> None:
 
 
 class EdgeApp:
-    """ASGI: the application of the request's host; by path shape for the edge's own address."""
+    """ASGI: the application of the request's host; by path shape for the edge's own address.
 
-    def __init__(self, hosts: HostTable, by_address: ByAddress | None = None) -> None:
+    `steering` answers under `/.apim-sandbox/` of every host.
+    """
+
+    def __init__(
+        self, hosts: HostTable, by_address: ByAddress | None = None, steering: ASGIApp | None = None
+    ) -> None:
         self._hosts = hosts
         self._by_address = by_address
+        self._steering = steering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,6 +87,9 @@ class EdgeApp:
         if length > MAX_HEADERS:
             message = f"the header fields are longer than {MAX_HEADERS} bytes\n"
             await PlainTextResponse(message, 431)(scope, receive, send)
+            return
+        if self._steering is not None and scope["path"].startswith("/.apim-sandbox/"):
+            await self._steering(scope, receive, send)
             return
         wanted = _host(host)
         if wanted in _LOCAL and self._by_address is not None:

@@ -29,6 +29,7 @@ from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import StateDir
 from apim_sandbox.server import ServerOptions, Status, keep_record, kept_clock, pod_variables
+from apim_sandbox.steering import reload_everywhere
 from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, service_names
@@ -81,13 +82,23 @@ async def run_control(options: ControlOptions) -> None:
         for record in journal.since(0):
             status.note(record)
 
+        async def reload(other: World) -> None:
+            await reload_everywhere(http, world, other, around.secrets.admin)
+            status.world = other
+
         def control() -> Any:
             from apim_sandbox.control import Control, create_app
 
             account = default_service_account(world)
             parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, attachments)
             return create_app(
-                Control(*parts, account, token=options.token, pod_variables=_variables(options, authority))
+                Control(
+                    *parts,
+                    account,
+                    token=options.token,
+                    pod_variables=_variables(options, authority),
+                    reload=None if options.kubeconfig is None else reload,
+                )
             )
 
         await stack.enter_async_context(serving(LazyApp(control), sockets[2]))

@@ -30,6 +30,7 @@ from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_ho
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import EdgeApp, Target, listen, serving
 from apim_sandbox.instance import InstanceError, StateDir
+from apim_sandbox.steering import steered
 from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 
@@ -87,7 +88,8 @@ async def run_emulators(options: ServeOptions) -> None:
         for name in EMULATORS:
             if name in options.emulators:
                 assembly.add(name)
-        await stack.enter_async_context(serving(EdgeApp(assembly.hosts), bound, authority.server_context()))
+        edge = EdgeApp(assembly.hosts, steering=steered(assembly))
+        await stack.enter_async_context(serving(edge, bound, authority.server_context()))
         print(json.dumps({"port": bound.getsockname()[1]}), flush=True)  # noqa: T201  the parent reads it
         await _until_stopped(options.lifeline)
         await journal.flush()

@@ -31,6 +31,7 @@ from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
+from apim_sandbox.steering import steered
 from apim_sandbox.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
@@ -167,7 +168,8 @@ async def _running(
         else:
             for name in EMULATORS:
                 assembly.add(name)
-        edge_app = EdgeApp(assembly.hosts, None if options.separate else by_address(world))
+        shapes = None if options.separate else by_address(world)
+        edge_app = EdgeApp(assembly.hosts, shapes, steered(assembly))
         await stack.enter_async_context(serving(edge_app, listeners.edge, authority.server_context()))
         route = Router(assembly.hosts, remote, Target("127.0.0.1", listeners.edge.getsockname()[1]))
         tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)

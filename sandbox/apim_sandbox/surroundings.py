@@ -1,6 +1,7 @@
 """What a live process is given: the world it serves, the way to the others, the files it keeps."""
 
 import ssl
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -41,6 +42,7 @@ def live_surroundings(
 ) -> Surroundings:
     """System time, random ids, fresh keys, and one SQLite file an emulator."""
 
+    @cache
     def store(name: str) -> MemoryStore:
         return SqliteStore(state.path / f"{name}.sqlite")
 

@@ -142,6 +142,13 @@ class MemoryStore:
         self._log = list(log)  # type: ignore[has-type]
         self._revision = revision  # type: ignore[has-type]
 
+    def clear(self) -> None:
+        """Forget everything, as a new store; collections handed out stay valid."""
+        for collection in self._collections.values():
+            collection._versions = {}
+        self._log = []
+        self._revision = 0
+
     def _loaded(self, collection: Collection[Any]) -> None:
         """A hook for stores that hold the collection's past."""
 
@@ -173,6 +180,10 @@ class SqliteStore(MemoryStore):
             (change.revision, change.collection, change.key, value, change.visible_at),
         )
         super().commit(change)
+
+    def clear(self) -> None:
+        self._connection.execute("DELETE FROM changes")
+        super().clear()
 
     def close(self) -> None:
         self._connection.close()

@@ -1,7 +1,7 @@
 """Every command: its name, options, one line of purpose and one example. The work is elsewhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ app.add_typer(groups.world, name="world")
 app.add_typer(groups.ca, name="ca")
 kind = typer.Typer(help="The same flow on a real cluster, made with kind.", no_args_is_help=True)
 app.add_typer(kind, name="kind")
-scenario = typer.Typer(help="Failures by cause, in virtual time.", no_args_is_help=True)
+scenario = typer.Typer(help="Failures by cause: in virtual time, live, or on kind.", no_args_is_help=True)
 app.add_typer(scenario, name="scenario")
 
 
@@ -349,6 +349,10 @@ ScenarioArguments = Annotated[
 ]
 
 
+OnChoice = Literal["embedded", "live", "kind"]
+_ON = "embedded: in virtual time. live: real time, processes and clients. kind: a cluster that is up."
+
+
 @scenario.command("run")
 def scenario_run(
     which: ScenarioArguments = None,
@@ -363,29 +367,45 @@ def scenario_run(
         bool, typer.Option("--twins", help="Run each without its cause as well: then it must be healthy.")
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes; 0 chooses.", min=0)] = 0,
+    on: Annotated[OnChoice, typer.Option("--on", help=_ON)] = "embedded",
+    name: Annotated[str | None, typer.Option("--name", help="With --on kind: which kind sandbox.")] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", help="With --on kind: as kind up was told.")
+    ] = None,
 ) -> None:
     """Run scenarios and compare what happens with what they expect.
 
     Example: apim-sandbox scenario run rbac --walk
     """
-    from apim_sandbox.scenario.command import run_scenarios
+    from apim_sandbox.scenario.command import run_scenarios, site_of
 
     raise typer.Exit(
         run_scenarios(
-            which or [], seed=seed, junit=junit, html=html, as_json=as_json, walk=walk, twins=twins, jobs=jobs
+            which or [],
+            seed=seed,
+            junit=junit,
+            html=html,
+            as_json=as_json,
+            walk=walk,
+            twins=twins,
+            jobs=jobs,
+            site=site_of(on, name, state_dir),
         )
     )
 
 
 @scenario.command("list")
-def scenario_list(which: ScenarioArguments = None) -> None:
-    """List scenarios: what is wrong in each.
+def scenario_list(
+    which: ScenarioArguments = None,
+    on: Annotated[OnChoice | None, typer.Option("--on", help="Those only that can run there.")] = None,
+) -> None:
+    """List scenarios: what is wrong in each, and where it can run.
 
     Example: apim-sandbox scenario list hop:5
     """
     from apim_sandbox.scenario.command import list_scenarios
 
-    raise typer.Exit(list_scenarios(which or []))
+    raise typer.Exit(list_scenarios(which or [], on))
 
 
 @scenario.command("show")

@@ -34,7 +34,9 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """What a check compared: how it should be, and how it was."""
+
     ok: bool
     expected: str
     got: str
@@ -62,24 +64,24 @@ def describe(expectation: Expectation) -> str:
     raise AssertionError
 
 
-async def healthy(stage: Stage) -> _Seen:
+async def healthy(stage: Stage) -> Seen:
     """The newest gateway is ready and nothing is left to explain."""
     state = stage.gateway_state(await stage.newest_pod())
     found = explain(stage.records())
     if found is not None:
-        return _Seen(False, "nothing to explain", f"{found.cause}: {found.headline}")
-    return _Seen(state == "ready", "gateway ready", f"gateway {state}")
+        return Seen(False, "nothing to explain", f"{found.cause}: {found.headline}")
+    return Seen(state == "ready", "gateway ready", f"gateway {state}")
 
 
-async def _gateway(stage: Stage, wanted: str) -> _Seen:
+async def _gateway(stage: Stage, wanted: str) -> Seen:
     state = stage.gateway_state(await stage.newest_pod())
-    return _Seen(state == wanted, wanted, state)
+    return Seen(state == wanted, wanted, state)
 
 
-async def _pod(stage: Stage, wanted: PodCheck) -> _Seen:
+async def _pod(stage: Stage, wanted: PodCheck) -> Seen:
     newest = await stage.newest_pod()
     if newest is None or not wanted.exists:
-        return _Seen(
+        return Seen(
             (newest is None) is not wanted.exists,
             "a pod" if wanted.exists else "no pod",
             "no pod" if newest is None else newest.name,
@@ -92,14 +94,14 @@ async def _pod(stage: Stage, wanted: PodCheck) -> _Seen:
         "restarts": (wanted.restarts, newest.restarts, wanted.restarts == newest.restarts),
     }
     named = {name: values for name, values in compared.items() if values[0] is not None}
-    return _Seen(
+    return Seen(
         all(same for _, _, same in named.values()),
         ", ".join(f"{name} {text_of(expected)}" for name, (expected, _, _) in named.items()),
         ", ".join(f"{name} {text_of(got)}" for name, (_, got, _) in named.items()),
     )
 
 
-async def _journal(stage: Stage, wanted: JournalCheck) -> _Seen:
+async def _journal(stage: Stage, wanted: JournalCheck) -> Seen:
     expected = " ".join(f"{name}={shown(value)}" for name, value in wanted.where.items()) or "a record"
     if wanted.count is not None:
         expected = f"{wanted.count} records with {expected}"
@@ -109,62 +111,62 @@ async def _journal(stage: Stage, wanted: JournalCheck) -> _Seen:
     count = len(matching)
     ok = count == wanted.count if wanted.count is not None else count > 0
     if ok or matching:
-        return _Seen(ok, expected, f"{count} records")
+        return Seen(ok, expected, f"{count} records")
     if not records:
-        return _Seen(False, expected, f"no record of {wanted.kind}")
+        return Seen(False, expected, f"no record of {wanted.kind}")
     record, different = min(missed, key=lambda pair: (len(pair[1]), -pair[0].sequence))
     nearest = " ".join(f"{name}={shown(value)}" for name, value in different.items())
-    return _Seen(False, expected, f"nearest is record {record.sequence}: {nearest}")
+    return Seen(False, expected, f"nearest is record {record.sequence}: {nearest}")
 
 
-async def _refused(stage: Stage, wanted: str) -> _Seen:
+async def _refused(stage: Stage, wanted: str) -> Seen:
     ok = any(wanted in one for one in stage.refusals)
-    return _Seen(ok, wanted, "; ".join(stage.refusals) or "the manifest was taken")
+    return Seen(ok, wanted, "; ".join(stage.refusals) or "the manifest was taken")
 
 
-async def _log(stage: Stage, wanted: str) -> _Seen:
+async def _log(stage: Stage, wanted: str) -> Seen:
     lines = await stage.logs()
     ok = any(wanted in line for line in lines)
-    return _Seen(ok, wanted, "in the log" if ok else _tail(lines))
+    return Seen(ok, wanted, "in the log" if ok else _tail(lines))
 
 
-async def _event(stage: Stage, wanted: ClusterEventCheck) -> _Seen:
+async def _event(stage: Stage, wanted: ClusterEventCheck) -> Seen:
     events = await stage.events()
     ok = any(one.reason == wanted.reason and wanted.message in one.message for one in events)
     got = "; ".join(f"{one.reason}: {one.message}" for one in events[-3:]) or "no events"
-    return _Seen(ok, f"{wanted.reason}: …{wanted.message}…", got)
+    return Seen(ok, f"{wanted.reason}: …{wanted.message}…", got)
 
 
-async def _call(stage: Stage, wanted: CallCheck) -> _Seen:
+async def _call(stage: Stage, wanted: CallCheck) -> Seen:
     answer = await stage.call(wanted.path)
     if answer is None:
-        return _Seen(False, str(wanted.status), "no answer")
+        return Seen(False, str(wanted.status), "no answer")
     ok = answer.status_code == wanted.status and (wanted.body or "") in answer.text
     body = f" with {wanted.body!r}" if wanted.body else ""
     got = f"{answer.status_code} {answer.text[:120]!r}" if wanted.body else str(answer.status_code)
-    return _Seen(ok, f"{wanted.status}{body}", got)
+    return Seen(ok, f"{wanted.status}{body}", got)
 
 
-async def _explanation(stage: Stage, wanted: ExplanationCheck) -> _Seen:
+async def _explanation(stage: Stage, wanted: ExplanationCheck) -> Seen:
     found = explain(stage.records(), LAST if wanted.mended else None)
     expected = f"{wanted.cause}: {wanted.headline}"
     if found is None:
-        return _Seen(False, expected, "nothing to explain")
+        return Seen(False, expected, "nothing to explain")
     ok = (
         found.cause == wanted.cause
         and found.headline.startswith(wanted.headline)
         and wanted.hop in (None, found.hop)
         and wanted.code in (None, found.code)
     )
-    return _Seen(ok, expected, f"{found.cause}: {found.headline}")
+    return Seen(ok, expected, f"{found.cause}: {found.headline}")
 
 
-async def _healthy(stage: Stage, wanted: bool) -> _Seen:
+async def _healthy(stage: Stage, wanted: bool) -> Seen:
     seen = await healthy(stage)
-    return seen if wanted else _Seen(not seen.ok, "something broken", seen.got)
+    return seen if wanted else Seen(not seen.ok, "something broken", seen.got)
 
 
-CHECKS: dict[str, Callable[[Stage, Any], Awaitable[_Seen]]] = {
+CHECKS: dict[str, Callable[[Stage, Any], Awaitable[Seen]]] = {
     "gateway": _gateway,
     "pod": _pod,
     "journal": _journal,

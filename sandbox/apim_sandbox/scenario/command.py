@@ -9,13 +9,16 @@ from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
 from apim_sandbox.cli.render.line import EMPTY, line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.cluster.kind.layout import DEFAULT_NAME, Layout
 from apim_sandbox.documents import DocumentError, Place
 from apim_sandbox.scenario import report
 from apim_sandbox.scenario.catalogue import chosen, new_name
 from apim_sandbox.scenario.html import html as page
 from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.places import why_not
 from apim_sandbox.scenario.runner import Proof, Result, run
 from apim_sandbox.scenario.suite import run_all
+from apim_sandbox.scenario.venue import EMBEDDED, On, Site
 
 TEMPLATE = """{schema}id: {id}
 title: What is wrong, in a few words
@@ -52,14 +55,18 @@ def run_scenarios(
     walk: bool = False,
     twins: bool = False,
     jobs: int = 0,
+    site: Site = EMBEDDED,
 ) -> int:
-    """Run what the arguments name; `twins` runs each without its cause too, which must change it."""
+    """Run what the arguments name; `twins` runs each without its cause too, which must change it.
+
+    Raises `InstanceError` when `site` is a kind sandbox that is not up.
+    """
     terminal = Terminal()
     scenarios = chosen(paths)
     proofs: list[Proof] = []
     timer = SystemTime()
     begun = timer.tick()
-    running = run_all(scenarios, seed=seed, jobs=jobs, twins=twins)
+    running = run_all(scenarios, seed=seed, jobs=jobs, twins=twins, site=site)
     if as_json:
         for proof in running:
             proofs.append(proof)
@@ -83,16 +90,31 @@ def run_scenarios(
         html.write_text(page(results), encoding="utf-8")
         if not as_json:
             terminal.print([line("Report:  ", (html.resolve().as_uri(), "command"))])
-    return BROKEN if complaints or any(not result.passed for result in results) else 0
+    return BROKEN if complaints or any(result.failed for result in results) else 0
 
 
-def list_scenarios(paths: Sequence[str]) -> int:
-    """One row a scenario."""
-    scenarios = chosen(paths)
+def site_of(on: On, name: str | None, state_dir: Path | None) -> Site:
+    """Where `--on` means. Raises `InstanceError` for a name that no kind sandbox can have."""
+    if on != "kind":
+        return Site(on)
+    return Site(on, Layout.of(name or DEFAULT_NAME, state_dir))
+
+
+def list_scenarios(paths: Sequence[str], on: On | None = None) -> int:
+    """One row a scenario; with `on` those only that can run there, and how many can't."""
+    named = chosen(paths)
+    scenarios = [one for one in named if on is None or not why_not(one, on)]
     terminal = Terminal()
     terminal.print(report.listing(scenarios))
     terminal.print(
-        [line(f"{len(scenarios)} scenarios.   Next:  ", ("apim-sandbox scenario show ID", "command"))]
+        [
+            line(
+                f"{len(scenarios)} scenarios"
+                + (f"; {len(named) - len(scenarios)} can't run on {on}" if on else "")
+                + ".   Next:  ",
+                ("apim-sandbox scenario show ID", "command"),
+            )
+        ]
     )
     return 0
 

@@ -12,20 +12,17 @@ from typing import Any
 
 import httpx
 
-from apim_emulators.core import jose
-from apim_emulators.core.events import ClockMoved, ResourceChanged
+from apim_emulators.core.events import ClockMoved
 from apim_emulators.core.faults import Planned, make_fault
-from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.journal import Record
-from apim_emulators.core.vocabulary import KUBERNETES_HOST, ObjectId, ServiceAccountName, TenantId
-from apim_emulators.entra.model import ConditionalAccessPolicy
-from apim_emulators.entra.state import Directory
-from apim_emulators.oidc.state import IssuerState
+from apim_emulators.core.vocabulary import KUBERNETES_HOST, ServiceAccountName
+from apim_sandbox.assembly import Assembly
 from apim_sandbox.client.aio.cloud import ARM_API
 from apim_sandbox.cluster.protocol import Attachment, ClusterError, EventView, PodView
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.network import Network, interpose, withdraw
 from apim_sandbox.scenario.venue import ActionError
+from apim_sandbox.steering import Steering
 from apim_sandbox.virtual_sandbox import VirtualSandbox
 from apim_sandbox.world.model import World
 
@@ -122,26 +119,14 @@ class Embedded:
         return token
 
     async def sign(self, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
-        return jose.sign(claims, self._issuer().signing_key(self.world.clusters[0].name), header)
+        return self._steering.sign(claims, header)
 
     async def rotate_key(self, wanted: RotateKey) -> None:
-        state, clock = self._issuer(), self.sandbox.clock
-        new = state.rotate(wanted.cluster, keep_old=wanted.keep_old)
-        if not wanted.publish:
-            state.drop_key(wanted.cluster, new.kid)
-        published = [key.kid for key in state.keys(wanted.cluster) if key.published]
-        after = {"issuer": state.cluster(wanted.cluster).issuer, "published": published}
-        self.sandbox.journal.add(
-            "oidc",
-            clock.for_actor("oidc").now(),
-            ResourceChanged("signingKey", new.kid, wanted.cluster, "created", "cluster", after=after),
-            0.0,
-        )
+        self._steering.rotate_key(wanted.cluster, keep_old=wanted.keep_old, publish=wanted.publish)
 
-    def _issuer(self) -> IssuerState:
-        """The issuer's own state, over the same store and keys."""
-        around = self.sandbox.around
-        return IssuerState(around.store("oidc"), around.keys, admin_token=around.secrets.admin)
+    @property
+    def _steering(self) -> Steering:
+        return Steering(Assembly(self.world, self.sandbox.around, self.sandbox.hosts))
 
     # --- the cloud
 
@@ -157,12 +142,7 @@ class Embedded:
         return await self.sandbox.graph(method, path, body=body)
 
     async def block_sign_in(self, name: str, principal: str) -> None:
-        """Graph's routes for policies are not emulated: into Entra's own state."""
-        around, tenant = self.sandbox.around, self.world.tenants[0]
-        policy = ConditionalAccessPolicy(
-            derived_uuid("scenario", "policy", name), TenantId(tenant.id), name, (ObjectId(principal),)
-        )
-        Directory(around.store("entra"), around.keys).put_policy(policy)
+        self._steering.block_sign_in(name, principal)
 
     # --- what goes wrong by itself
 

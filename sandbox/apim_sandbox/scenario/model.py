@@ -379,6 +379,8 @@ class Scenario(Part):
     """Where alone it can run, when it can't in virtual time."""
     because: str = ""
     """Why it needs that."""
+    not_on: Mapping[Literal["embedded", "live", "kind"], Text] = Field(default_factory=dict)
+    """Where it can't run and why, besides what its steps and its world say of themselves."""
     world: Annotated[tuple[WorldEdit, ...], BeforeValidator(to_tuple)] = ()
     """Changes of the default world that are not the cause."""
     manifest: Annotated[tuple[ManifestEdit, ...], BeforeValidator(to_tuple)] = ()

@@ -14,6 +14,7 @@ from apim_sandbox.cli.render.walk import render as walk_lines
 from apim_sandbox.scenario.checks import Verdict
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Scenario
+from apim_sandbox.scenario.places import places
 from apim_sandbox.scenario.runner import Result, told_walk
 
 BAR = 20
@@ -26,20 +27,20 @@ def summary(results: Sequence[Result], took: float) -> list[Line]:
     width = max((len(name) for name in folders), default=0) + 1
     for folder in sorted(folders):
         mine = [result for result in results if result.scenario.folder == folder]
-        passed = sum(result.passed for result in mine)
+        passed, ran = sum(result.passed for result in mine), sum(not result.skipped for result in mine)
         spent = sum(result.took for result in mine)
-        full = BAR * passed // len(mine)
+        full = BAR * passed // max(ran, 1)
         bar = "█" * full + "░" * (BAR - full)
-        counted = f"{passed:>3} of {len(mine):<3}"
+        counted = f"{passed:>3} of {ran:<3}"
         lines.append(
             line(
                 f"  {folder + '/':<{width}}  {counted}  ",
-                (bar, "ok" if passed == len(mine) else "failed"),
+                (bar, "ok" if passed == ran else "failed"),
                 f"  {spent:.1f} s",
             )
         )
     for result in results:
-        if not result.passed:
+        if result.failed:
             lines += [EMPTY, *failure(result)]
     skipped = [result for result in results if result.skipped]
     for result in skipped:
@@ -72,7 +73,7 @@ def _verdict(verdict: Verdict) -> list[Line]:
 
 
 def _total(results: Sequence[Result], took: float) -> Line:
-    failed = sum(not result.passed for result in results)
+    failed = sum(result.failed for result in results)
     skipped = sum(bool(result.skipped) for result in results)
     parts = [f"{len(results) - failed - skipped} passed"]
     if failed:
@@ -87,10 +88,16 @@ def _total(results: Sequence[Result], took: float) -> Line:
 def listing(scenarios: Iterable[Loaded]) -> list[Line]:
     """One row a scenario."""
     rows = [
-        (one.id, str(one.tags.hop), one.tags.actor, one.tags.code, one.title)
-        for one in (loaded.scenario for loaded in scenarios)
+        (one.id, str(one.tags.hop), one.tags.actor, one.tags.code, _elsewhere(loaded), one.title)
+        for loaded in scenarios
+        for one in (loaded.scenario,)
     ]
-    return table(("scenario", "hop", "actor", "code", "what is wrong"), rows)
+    return table(("scenario", "hop", "actor", "code", "not on", "what is wrong"), rows)
+
+
+def _elsewhere(loaded: Loaded) -> str:
+    """Where it can't run."""
+    return " ".join(on for on, reason in places(loaded).items() if reason)
 
 
 def told(loaded: Loaded) -> list[Line]:
@@ -108,8 +115,8 @@ def told(loaded: Loaded) -> list[Line]:
     for one in scenario.expect:
         if one.explanation is not None:
             lines += paragraph(f"explain {one.explanation.headline}…", indent=2)
-    if scenario.needs:
-        lines += paragraph(f"needs {scenario.needs}: {scenario.because}", indent=2)
+    for on, reason in places(loaded).items():
+        lines += paragraph(f"{on:<8}  {reason or 'runs'}", indent=2, hanging=10)
     lines.append(line("Next:  ", (f"apim-sandbox scenario run {scenario.id} --walk", "command")))
     return lines
 
@@ -132,7 +139,7 @@ def junit(results: Sequence[Result]) -> bytes:
             "testsuite",
             name=folder,
             tests=str(len(mine)),
-            failures=str(sum(not result.passed for result in mine)),
+            failures=str(sum(result.failed for result in mine)),
             errors="0",
             skipped=str(sum(bool(result.skipped) for result in mine)),
             time=f"{sum(result.took for result in mine):.3f}",
@@ -155,7 +162,7 @@ def _case(suite: Element, result: Result) -> None:
     )
     if result.skipped:
         SubElement(case, "skipped", message=result.skipped)
-    elif not result.passed:
+    elif result.failed:
         first = result.problem or f"{result.failures[0].what}: expected {result.failures[0].expected}"
         broken = SubElement(case, "failure", message=_printable(first))
         broken.text = _printable("".join(one.plain + "\n" for one in failure(result)))

@@ -1,8 +1,9 @@
-"""Runs a scenario, with its cause or as its mended twin: in virtual time here, elsewhere by `remote.py`."""
+"""Runs a scenario, with its cause or as its mended twin, in virtual time or where else it can run."""
 
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import anyio
 import trio
@@ -14,17 +15,23 @@ from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.insight.walk import Walk, build
 from apim_sandbox.scenario.actions import perform
 from apim_sandbox.scenario.agenda import Agenda, Progress, named
-from apim_sandbox.scenario.checks import Verdict, check, describe, healthy
+from apim_sandbox.scenario.checks import Seen, Verdict, check, describe, healthy
 from apim_sandbox.scenario.embedded import Embedded
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Expectation, Scenario, Step
+from apim_sandbox.scenario.places import why_not
 from apim_sandbox.scenario.stage import Stage
-from apim_sandbox.scenario.venue import ActionError, Venue
+from apim_sandbox.scenario.venue import EMBEDDED, ActionError, On, Site, Venue
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import DefectError, virtual_sandbox
 
+if TYPE_CHECKING:
+    from apim_sandbox.scenario.remote import Remote
+    from apim_sandbox.world.model import World
+
 STEP_LIMIT = 3600.0  # seconds of the sandbox's time that one step may take
-TIME_LIMIT = 20.0  # seconds of real time that a run may take
+# Seconds of real time that a run may take.
+TIME_LIMIT: Mapping[On, float] = {"embedded": 20.0, "live": 120.0, "kind": 240.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,15 @@ class Result:
     explanation: Explanation | None = None
     records: tuple[Record, ...] = field(default=(), repr=False)
     took: float = 0.0
+    on: On = "embedded"
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.problem) or not all(one.ok for one in self.verdicts)
 
     @property
     def passed(self) -> bool:
-        return not self.problem and all(one.ok for one in self.verdicts)
+        return not self.failed and not self.skipped
 
     @property
     def failures(self) -> tuple[Verdict, ...]:
@@ -65,34 +77,68 @@ class Result:
         return b"".join(encode(record) + b"\n" for record in self.records)
 
 
-def run(loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: float = TIME_LIMIT) -> Result:
+def run(
+    loaded: Loaded, *, seed: int = 0, with_cause: bool = True, time_limit: float | None = None,
+    site: Site = EMBEDDED,
+) -> Result:  # fmt: skip
     """Run to the end. Without its cause the scenario is its mended twin: healthy, or the catalogue lies.
 
     Never raises for what a scenario can cause; an application of ours that raises fails the run.
+    `seed` is for virtual time. Raises `InstanceError` where `site` is a cluster that is not up.
     """
-    scenario = loaded.scenario
-    if scenario.needs is not None:
-        return Result(scenario, seed, with_cause, skipped=f"needs {scenario.needs}: {scenario.because}")
+    scenario, on = loaded.scenario, site.on
+    nothing = Result(scenario, seed, with_cause, on=on)
+    if reason := why_not(loaded, on):
+        return replace(nothing, skipped=reason)
     progress, timer = Progress(), SystemTime()
-    started = timer.tick()
+    started, limit = timer.tick(), TIME_LIMIT[on] if time_limit is None else time_limit
+    if on == "embedded":
+        result = _in_virtual_time(loaded, with_cause, progress, seed, lambda: timer.tick() - started > limit)
+    else:
+        result = anyio.run(_elsewhere, loaded, with_cause, progress, site, limit, backend="asyncio")
+    if result is None:
+        problem = f"did not end within {limit:g} s of real time; it waited for {progress.waiting_for}"
+        result = replace(nothing, problem=problem)
+    return replace(result, seed=seed, took=timer.tick() - started, on=on)
 
-    async def limited() -> Result:
+
+def _in_virtual_time(
+    loaded: Loaded, with_cause: bool, progress: Progress, seed: int, over: Callable[[], bool]
+) -> Result | None:
+    """None when it was over before the run was."""
+
+    async def limited() -> Result | None:
         with anyio.CancelScope() as scope:
-            trio.lowlevel.add_instrument(_Deadline(lambda: timer.tick() - started > time_limit, scope))
-            return await _run(loaded, seed, with_cause, progress)
-        return Result(
-            scenario,
-            seed,
-            with_cause,
-            problem=f"did not end within {time_limit:g} s of real time; it waited for {progress.waiting_for}",
-        )
+            trio.lowlevel.add_instrument(_Deadline(over, scope))
+            async with virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox:
+                return await play(Embedded(sandbox), loaded, with_cause, progress)
+        return None
 
     try:
-        result = run_virtual(limited, seed=seed)
+        return run_virtual(limited, seed=seed)
     except DefectError as error:
         problem = f"a defect of apim-sandbox: {error}: {error.__cause__!r}"
-        result = Result(scenario, seed, with_cause, problem=problem)
-    return _timed(result, timer.tick() - started)
+        return Result(loaded.scenario, seed, with_cause, problem=problem)
+
+
+async def _elsewhere(
+    loaded: Loaded, with_cause: bool, progress: Progress, site: Site, limit: float
+) -> Result | None:
+    """None when it did not end within the limit."""
+    with anyio.move_on_after(limit):
+        async with _opened(site, loaded.world(with_cause=with_cause)) as venue, venue.following():
+            return await play(venue, loaded, with_cause, progress)
+    return None
+
+
+def _opened(site: Site, world: "World") -> "AbstractAsyncContextManager[Remote]":
+    if site.layout is not None:
+        from apim_sandbox.scenario import kind
+
+        return kind.opened(world, site.layout)
+    from apim_sandbox.scenario import live
+
+    return live.opened(world)
 
 
 class _Deadline(trio.abc.Instrument):
@@ -105,11 +151,6 @@ class _Deadline(trio.abc.Instrument):
     def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
         if not self._scope.cancel_called and self._over():
             self._scope.cancel()
-
-
-async def _run(loaded: Loaded, seed: int, with_cause: bool, progress: Progress) -> Result:
-    async with virtual_sandbox(loaded.world(with_cause=with_cause), seed=seed) as sandbox:
-        return replace(await play(Embedded(sandbox), loaded, with_cause, progress), seed=seed)
 
 
 async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progress) -> Result:
@@ -135,7 +176,7 @@ async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progres
         unfired = await venue.unfired()
         if unfired and not problem:
             problem = f"fault {', '.join(unfired)} never fired"
-        well = await healthy(stage)
+        well = await _well(stage)
         records = tuple(stage.records())
         explanation = explain(records) or explain(records, LAST)
         tasks.cancel_scope.cancel()
@@ -146,14 +187,28 @@ async def play(venue: Venue, loaded: Loaded, with_cause: bool, progress: Progres
 
 
 async def _seen(stage: Stage, expected: Sequence[Expectation]) -> list[Verdict]:
-    """The verdicts of one moment: all of them true at once, or what was there when patience ended."""
+    """The verdicts of one moment: all of them true at once, or what was there when patience ended.
+
+    Of the mended twin the contrary is awaited: that something is not as with the cause.
+    """
     places = [_place(stage, one) for one in expected]
     deadline = anyio.current_time() + stage.venue.patience
     while True:
         verdicts = [await check(stage, one, place) for one, place in zip(expected, places, strict=True)]
-        if all(one.ok for one in verdicts) or anyio.current_time() >= deadline:
+        as_awaited = all(one.ok for one in verdicts) is stage.with_cause
+        if as_awaited or anyio.current_time() >= deadline:
             return verdicts
         await stage.venue.look_again()
+
+
+async def _well(stage: Stage) -> Seen:
+    """Whether all is well at the end; of the mended twin it is awaited."""
+    deadline = anyio.current_time() + stage.venue.patience
+    while not (seen := await healthy(stage)).ok:
+        if stage.with_cause or anyio.current_time() >= deadline:
+            break
+        await stage.venue.look_again()
+    return seen
 
 
 def _place(stage: Stage, one: Expectation) -> str:
@@ -179,10 +234,6 @@ async def _perform(stage: Stage, step: Step) -> None:
         raise ActionError(f"{named(step)} did not end within {STEP_LIMIT:g} s")
 
 
-def _timed(result: Result, took: float) -> Result:
-    return replace(result, took=took)
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A scenario run with its cause and without: what the catalogue must show of every entry."""
@@ -206,12 +257,12 @@ class Proof:
         return tuple(found)
 
 
-def prove(loaded: Loaded, *, seed: int = 0) -> Proof:
+def prove(loaded: Loaded, *, seed: int = 0, site: Site = EMBEDDED) -> Proof:
     """Run with the cause, and as the mended twin where there is a cause."""
-    broken = run(loaded, seed=seed)
+    broken = run(loaded, seed=seed, site=site)
     if broken.skipped:
         return Proof(broken, None)
-    mended = run(loaded, seed=seed, with_cause=False) if loaded.scenario.cause else None
+    mended = run(loaded, seed=seed, with_cause=False, site=site) if loaded.scenario.cause else None
     return Proof(broken, mended)
 
 

@@ -9,17 +9,30 @@ gets asked: see `places.py`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import httpx
 
 from apim_emulators.core.journal import Record
 from apim_emulators.core.vocabulary import ServiceAccountName
+from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.protocol import Attachment, EventView, PodView
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.world.model import World
 
 On = Literal["embedded", "live", "kind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where to run; `layout` names the kind sandbox."""
+
+    on: On = "embedded"
+    layout: Layout | None = None
+
+
+EMBEDDED = Site()
 
 
 class ActionError(Exception):

@@ -82,6 +82,15 @@ def test_changes_since_a_revision(store: MemoryStore) -> None:
     ]
 
 
+def test_a_cleared_store_is_as_a_new_one(store: MemoryStore) -> None:
+    """Who holds a collection goes on with it."""
+    things = store.collection("things", Thing)
+    things.put("a", Thing("old"))
+    store.clear()
+    assert (store.revision, store.since(0), list(things.items())) == (0, [], [])
+    assert things.put("a", Thing("new")).revision == 1
+
+
 def test_restoring_a_snapshot_goes_back_to_it() -> None:
     """What was written meanwhile is gone; collections handed out stay valid."""
     store = MemoryStore()
@@ -118,6 +127,17 @@ def test_a_restart_finds_everything(tmp_path: Path) -> None:
     )
     assert second.revision == 4
     assert [change.revision for change in second.since(2)] == [3, 4]
+    second.close()
+
+
+def test_what_was_cleared_stays_away_after_a_restart(tmp_path: Path) -> None:
+    """The file forgets as well."""
+    first = SqliteStore(tmp_path / "store.sqlite")
+    first.collection("things", Thing).put("a", Thing("old"))
+    first.clear()
+    first.close()
+    second = SqliteStore(tmp_path / "store.sqlite")
+    assert (second.revision, list(second.collection("things", Thing).items())) == (0, [])
     second.close()
 
 

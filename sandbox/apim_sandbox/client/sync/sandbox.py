@@ -104,6 +104,19 @@ class Sandbox:
         shown: StatusShown = self._control.json("GET", "/status")
         return shown
 
+    @property
+    def http(self) -> httpx.Client:
+        """Reaches every emulated host by its real name, as a program in a pod would."""
+        return self._http
+
+    def load_world(self, world: Mapping[str, Any]) -> None:
+        """Let all emulators begin anew with a world (what a world file holds), without faults and skews.
+
+        Only where the cluster is a real one; what runs in it is not touched. Raises `SandboxError`.
+        """
+        self._control.json("POST", "/world", json=world)
+        self._cloud.forget()
+
     # --- the cluster
 
     def apply(self, manifests: Iterable[Manifest]) -> list[AppliedShown]:

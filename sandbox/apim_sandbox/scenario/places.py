@@ -1,0 +1,83 @@
+"""Where a scenario can run, and why not elsewhere: derived from its steps and its world.
+
+A scenario's file says nothing of it, unless only its author knows (`needs:`, `notOn:`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
+from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.model import AddFault, SkewClock, Step
+from apim_sandbox.scenario.venue import On
+from apim_sandbox.world.default import default_world
+from apim_sandbox.world.model import World
+from apim_sandbox.world.seed import service_names
+
+PLACES: tuple[On, ...] = get_args(On)
+LONGEST_ON_KIND = 1800.0  # seconds; projected tokens live for an hour of the cluster's own time
+
+_BETWEEN = "nothing stands between a pod and the emulators that could be told to"
+# What can't be done in a place, by the step's name.
+_CANNOT: Mapping[On, Mapping[str, str]] = {
+    "embedded": {},
+    "live": {
+        "cut_off": "cuts off a host: on a live network clients meet the proxy's words for it, not the host's",
+        "reconnect": "reconnects a host that can't be cut off there",
+        "answer": "answers in a host's place, which only the in-memory network does",
+        "restore": "restores a host that can't be answered for there",
+    },
+    "kind": {
+        "cut_off": f"cuts off a host: {_BETWEEN} refuse",
+        "reconnect": "reconnects a host that can't be cut off there",
+        "answer": f"answers in a host's place: {_BETWEEN} answer",
+        "restore": "restores a host that can't be answered for there",
+        "rotate_key": "swaps the signing key: the API server signs with the one that it was started with",
+        "advance_clock": "jumps in time: the API server and the kubelet keep real time",
+    },
+}
+_SIGNERS = ("oidc", "cluster")  # whose clock decides what a token says of its time
+
+
+def why_not(loaded: Loaded, on: On) -> str:
+    """Why the scenario can't run there; empty when it can."""
+    return next(_reasons(loaded, on), "")
+
+
+def places(loaded: Loaded) -> dict[On, str]:
+    """Every place with the reason against it, empty where the scenario runs."""
+    return {on: why_not(loaded, on) for on in PLACES}
+
+
+def _reasons(loaded: Loaded, on: On) -> Iterator[str]:
+    scenario = loaded.scenario
+    if on in scenario.not_on:
+        yield scenario.not_on[on]
+    if scenario.needs is not None and (on == "embedded" or scenario.needs == "kind" != on):
+        yield f"needs {scenario.needs}: {scenario.because}"
+    for step in scenario.steps():
+        if step.action in _CANNOT[on]:
+            yield _CANNOT[on][step.action]
+        if on == "kind":
+            yield from _not_on_a_real_cluster(step)
+    if on == "kind":
+        if scenario.ends() > LONGEST_ON_KIND:
+            yield f"takes {scenario.ends():g} s of the cluster's own time"
+        for with_cause in (True, False):
+            yield from _not_that_cluster(loaded.world(with_cause=with_cause))
+
+
+def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
+    match getattr(step, step.action):
+        case SkewClock(actor=actor) if actor in _SIGNERS:
+            yield "skews the signer's clock: the API server signs by the machine's time"
+        case AddFault(target="webhook" | "oidc" | "cluster" as target):
+            yield f"a fault of {target}: there the cluster itself does that work"
+
+
+def _not_that_cluster(world: World) -> Iterator[str]:
+    """What `kind up` has settled for good: the cluster, its webhook, and the names on its network."""
+    usual = default_world()
+    if world.clusters != usual.clusters:
+        yield "changes the cluster or its webhook, which are made before"
+    if not set(service_names(world)) <= set(service_names(usual)):
+        yield "has another service: its name is not on the cluster's network"
