@@ -19,7 +19,7 @@ from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import ActorJournal, Sink
 from apim_emulators.core.keys import KeySource, public_key_ids
-from apim_emulators.core.store import MemoryStore
+from apim_emulators.core.store import Stores
 from apim_emulators.core.vocabulary import Actor
 from apim_sandbox.hosts import ByAddress, HostTable
 from apim_sandbox.instance import Secrets
@@ -38,7 +38,7 @@ class Surroundings:
     ids: Ids
     sink: Sink
     keys: KeySource
-    store: Callable[[str], MemoryStore]
+    store: Stores
     http: httpx.AsyncClient
     secrets: Secrets
     faults: Faults
@@ -59,6 +59,7 @@ class Assembly:
     signing_key: str = ""  # PEM with which a real cluster's API server signs; empty where we are the signer
     published_keys: str = ""  # PEM of the public keys that JWKS is to show; empty: all that signed
     built: list[str] = field(default_factory=list)
+    _forget: list[Callable[[], None]] = field(default_factory=list)
 
     def reload(self, name: str, world: World) -> None:
         """Let an emulator forget everything, and build it anew from another world."""
@@ -77,6 +78,15 @@ class Assembly:
             "arm": self._arm,
             "apim": self._apim,
         }[name]()
+
+    def forget(self) -> None:
+        """Let every emulator begin anew over its store as it is now, as a restart would."""
+        for forget in self._forget:
+            forget()
+
+    def on_forget(self, forget: Callable[[], None]) -> None:
+        """Call `forget` too when everything begins anew."""
+        self._forget.append(forget)
 
     def _gate(self, app: ASGIApp, actor: Actor, context: Context) -> ASGIApp:
         return FaultGate(app, actor, self.around.faults, context.clock, context.journal)
@@ -157,6 +167,7 @@ class Assembly:
                 self.around.secrets.operator,
             )
         seed.announce_entra(directory, context.journal)
+        self._forget += [directory.forget, lambda: seed.announce_entra(directory, context.journal)]
         self.hosts.exact[names.LOGIN_HOST] = self._gate(create_app(context, directory), "entra", context)
 
         def graph() -> ASGIApp:
@@ -176,6 +187,7 @@ class Assembly:
         if not any(state.subscriptions()):
             seed.seed_arm(self.world, state)
         seed.announce_arm(state, context.journal)
+        self._forget.append(lambda: seed.announce_arm(state, context.journal))
         settings = ArmSettings(
             self.around.secrets.provider,
             role_propagation_seconds=self.world.settings.propagation.role_assignment,
@@ -211,7 +223,9 @@ class Assembly:
 
             return create_resources(context, state, settings)
 
-        app = self._gate(create_app(context, state, settings), "apim", context)
+        configuration = create_app(context, state, settings)
+        self._forget.append(configuration.forget)
+        app = self._gate(configuration, "apim", context)
         self.hosts.domains[names.CONFIGURATION_DOMAIN] = app
         self.hosts.domains[names.LEGACY_CONFIGURATION_DOMAIN] = app
         # Custom host names come and go with their services.

@@ -29,6 +29,7 @@ class Attachments:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._kept: dict[ServiceAccountName, Attachment] = {}
+        self._holders: dict[ServiceAccountName, anyio.CancelScope] = {}
         self._wanted, self._asked = anyio.create_memory_object_stream[_Wanted](0)
 
     async def run(self) -> None:
@@ -50,16 +51,27 @@ class Attachments:
                 raise wanted.refused
         return self._kept[account]
 
+    def release(self) -> None:
+        """End all of them; who asks again gets a new one."""
+        for holder in self._holders.values():
+            holder.cancel()
+        self._holders.clear()
+        self._kept.clear()
+
     async def _hold(self, wanted: "_Wanted") -> None:
+        holder = self._holders[wanted.account] = anyio.CancelScope()
         try:
-            async with self._cluster.attach(wanted.account) as attachment:
-                self._kept[wanted.account] = attachment
-                wanted.answered.set()
-                await anyio.sleep_forever()
+            with holder:
+                async with self._cluster.attach(wanted.account) as attachment:
+                    self._kept[wanted.account] = attachment
+                    wanted.answered.set()
+                    await anyio.sleep_forever()
         except ClusterError as error:
             wanted.refused = error
         finally:
-            self._kept.pop(wanted.account, None)
+            if self._holders.get(wanted.account) is holder:
+                del self._holders[wanted.account]
+                self._kept.pop(wanted.account, None)
             wanted.answered.set()
 
 

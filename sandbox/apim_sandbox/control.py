@@ -25,10 +25,12 @@ from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import MemoryJournal, decode, encode
 from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
 from apim_sandbox.attachments import Attachments
+from apim_sandbox.checkpoints import CheckpointError, Checkpoints
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.documents import Document as YamlDocument
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.history import History, Remembered
+from apim_sandbox.snapshots import snapshot_routes
 from apim_sandbox.steering import SteeringError
 from apim_sandbox.world.load import from_document
 from apim_sandbox.world.model import World
@@ -54,6 +56,7 @@ class Control:
     token: str = ""
     reload: Callable[[World], Awaitable[None]] | None = None
     """Lets every emulator begin anew with another world; None where the cluster itself would have to."""
+    checkpoints: Checkpoints | None = None  # None where the emulators are other processes
 
 
 class _Body(BaseModel):
@@ -120,6 +123,7 @@ def create_app(control: Control) -> FastAPI:
     _fault_routes(app, control)
     _history_routes(app, control)
     _world_routes(app, control)
+    snapshot_routes(app, control.checkpoints)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -152,6 +156,7 @@ def _guard(app: FastAPI, control: Control) -> None:
         return JSONResponse({"detail": str(error)}, 422)
 
     for kind in (
+        CheckpointError,
         ClockError,
         FaultError,
         SteeringError,

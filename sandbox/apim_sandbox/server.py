@@ -28,6 +28,7 @@ from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
 from apim_sandbox.attachments import kept_attachments
 from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.checkpoints import Checkpoints
 from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
@@ -180,6 +181,8 @@ async def _running(
         cluster = await stack.enter_async_context(live_cluster(world, around, state.path, pod_environment))
         attachments = await stack.enter_async_context(kept_attachments(cluster))
         status = Status(world, clock, journal, options)
+        assembly.on_forget(status.forget)
+        checkpoints = None if options.separate else Checkpoints(assembly, cluster, attachments, journal)
 
         def control() -> Any:
             from apim_sandbox.control import Control, create_app
@@ -197,6 +200,7 @@ async def _running(
                     default_service_account(world),
                     pod_environment,
                     token=token,
+                    checkpoints=checkpoints,
                 )
             )
 
@@ -252,6 +256,12 @@ class Status:
             "journal": self.journal.sequence,
             "clock": {"now": self.clock.now(), "offset": self.clock.offset, "skews": self.clock.skews},
         }
+
+    def forget(self) -> None:
+        """Know of no gateway: they ended, and the world begins anew."""
+        self.states.clear()
+        self.heartbeats.clear()
+        self.not_acting.clear()
 
     async def gateways(self) -> list[dict[str, Any]]:
         """Each gateway's newest state; `gone` where it has not said so but is silent for too long."""

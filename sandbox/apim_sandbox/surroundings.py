@@ -11,7 +11,7 @@ from apim_emulators.core.faults import Faults
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import Sink
 from apim_emulators.core.keys import FreshKeys
-from apim_emulators.core.store import MemoryStore, SqliteStore
+from apim_emulators.core.store import SqliteStore, Stores
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.instance import StateDir
 from apim_sandbox.world.model import World
@@ -41,9 +41,5 @@ def live_surroundings(
     state: StateDir, clock: MasterClock, sink: Sink, http: httpx.AsyncClient, faults: Faults
 ) -> Surroundings:
     """System time, random ids, fresh keys, and one SQLite file an emulator."""
-
-    @cache
-    def store(name: str) -> MemoryStore:
-        return SqliteStore(state.path / f"{name}.sqlite")
-
-    return Surroundings(clock, RandomIds(), sink, FreshKeys(), store, http, state.secrets(), faults)
+    stores = Stores(lambda name: SqliteStore(state.path / f"{name}.sqlite"))
+    return Surroundings(clock, RandomIds(), sink, FreshKeys(), stores, http, state.secrets(), faults)

@@ -9,7 +9,7 @@ run_virtual(main, seed=1)
 """
 
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from apim_emulators.core.faults import Faults
 from apim_emulators.core.ids import SeededIds
 from apim_emulators.core.journal import MemoryJournal, Record
 from apim_emulators.core.keys import PooledKeys
-from apim_emulators.core.store import MemoryStore
+from apim_emulators.core.store import MemoryStore, Stores
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_emulators.core.wire import Wire, open_wire
 from apim_sandbox import echo
@@ -58,7 +58,7 @@ class VirtualSandbox:
     faults: Faults
     wire: Wire
     http: httpx.AsyncClient
-    stores: Mapping[str, MemoryStore]
+    stores: Stores
     arm: AsyncArm
     graph: AsyncGraph
     around: Surroundings
@@ -97,17 +97,14 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
     ids = SeededIds(str(seed))
     clock = MasterClock(VirtualTime())
     journal, faults, hosts = MemoryJournal(), Faults(), HostTable()
-    stores: dict[str, MemoryStore] = {}
-
-    def store(name: str) -> MemoryStore:
-        return stores.setdefault(name, MemoryStore())
+    stores = Stores(lambda _: MemoryStore())
 
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apim-sandbox-")))
         wire = await stack.enter_async_context(open_wire(hosts.find))
         http = await stack.enter_async_context(httpx.AsyncClient(transport=wire.transport(), timeout=10))
         secrets = Secrets.generate(ids)
-        around = Surroundings(clock, ids, journal, PooledKeys(), store, http, secrets, faults)
+        around = Surroundings(clock, ids, journal, PooledKeys(), stores, http, secrets, faults)
         assembly = Assembly(world, around, hosts)
         for name in EMULATORS:
             assembly.add(name)

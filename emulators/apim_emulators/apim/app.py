@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from apim_emulators.apim import behaviours
 from apim_emulators.apim.access import OUTAGES, Access
@@ -82,7 +82,7 @@ class Told:
     instance: str = ""
 
 
-def create_app(context: Context, state: ApimState, settings: ApimSettings) -> ASGIApp:
+def create_app(context: Context, state: ApimState, settings: ApimSettings) -> "ConfigurationApi":
     """Every service's configuration endpoint; the `Host` header says which. Journals through `context`."""
     if state.journal is None:
         state.journal = context.journal
@@ -94,7 +94,16 @@ class ConfigurationApi:
         self._context = context
         self._state = state
         self._settings = settings
-        self._access = Access(context, state, settings)
+        self._forget()
+
+    def forget(self) -> None:
+        """Drop what a restart would lose: instances, what ARM said, own tokens, counted requests."""
+        self._state.forget()
+        self._forget()
+
+    def _forget(self) -> None:
+        context, settings = self._context, self._settings
+        self._access = Access(context, self._state, settings)
         self._tokens = AccessTokens(
             context.http, context.clock, audiences=settings.audiences, leeway=settings.token_leeway
         )

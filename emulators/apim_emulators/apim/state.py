@@ -58,6 +58,10 @@ class ApimState:
         self.kept_parts = Parts(store)
         self._instances: dict[str, dict[str, Instance]] = {}
 
+    def forget(self) -> None:
+        """Drop what a restart would lose: which instances lately said that they live."""
+        self._instances.clear()
+
     # --- services
 
     def put_service(self, service: Service, *, by: str = "") -> None:

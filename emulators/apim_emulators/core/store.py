@@ -7,7 +7,7 @@ so that a killed sandbox comes back with every acknowledged write. One writer an
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -136,11 +136,14 @@ class MemoryStore:
     def restore(self, snapshot: object) -> None:
         """Go back to what `snapshot` returned; collections handed out stay valid."""
         tables, log, revision = snapshot  # type: ignore[misc]
+        self._rewind(log, revision)  # type: ignore[has-type]
+        self._log = list(log)  # type: ignore[has-type]
+        self._revision = revision  # type: ignore[has-type]
         for name, collection in self._collections.items():
             table = tables.get(name, {})  # type: ignore[has-type]
             collection._versions = {key: list(versions) for key, versions in table.items()}
-        self._log = list(log)  # type: ignore[has-type]
-        self._revision = revision  # type: ignore[has-type]
+            if name not in tables:  # type: ignore[has-type]
+                self._loaded(collection)
 
     def clear(self) -> None:
         """Forget everything, as a new store; collections handed out stay valid."""
@@ -151,6 +154,32 @@ class MemoryStore:
 
     def _loaded(self, collection: Collection[Any]) -> None:
         """A hook for stores that hold the collection's past."""
+
+    def _rewind(self, log: list[Change[Any]], revision: int) -> None:
+        """A hook for stores that keep the log elsewhere too: it was `log`, and `revision` its newest."""
+
+
+class Stores:
+    """One store for each name, made at its first use; all of them go back together."""
+
+    def __init__(self, make: Callable[[str], MemoryStore]) -> None:
+        self._make = make
+        self._stores: dict[str, MemoryStore] = {}
+
+    def __call__(self, name: str) -> MemoryStore:
+        found = self._stores.get(name)
+        if found is None:
+            found = self._stores[name] = self._make(name)
+        return found
+
+    def snapshot(self) -> dict[str, object]:
+        """What `restore` takes back."""
+        return {name: store.snapshot() for name, store in self._stores.items()}
+
+    def restore(self, snapshot: dict[str, object]) -> None:
+        """Go back to what `snapshot` returned."""
+        for name, kept in snapshot.items():
+            self._stores[name].restore(kept)
 
 
 class SqliteStore(MemoryStore):
@@ -174,12 +203,27 @@ class SqliteStore(MemoryStore):
         self._revision = int(row[0])
 
     def commit(self, change: Change[Any]) -> None:
+        self._insert(change)
+        super().commit(change)
+
+    def _insert(self, change: Change[Any]) -> None:
         value = None if change.value is None else msgspec.json.encode(change.value)
         self._connection.execute(
             "INSERT INTO changes VALUES (?, ?, ?, ?, ?)",
             (change.revision, change.collection, change.key, value, change.visible_at),
         )
-        super().commit(change)
+
+    def _rewind(self, log: list[Change[Any]], revision: int) -> None:
+        current = {change.revision: change for change in self._log}
+        gone = [change for change in log if current.get(change.revision) is not change]
+        kept = gone[0].revision - 1 if gone else revision
+        if not gone and kept == self._revision:
+            return
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.execute("DELETE FROM changes WHERE revision > ?", (kept,))
+            for change in gone:  # a snapshot of a history that an earlier restore had left
+                self._insert(change)
 
     def clear(self) -> None:
         self._connection.execute("DELETE FROM changes")

@@ -83,7 +83,7 @@ async def eventful_day() -> None:
             since, until = start + begin, start + begin + length
             sandbox.faults.add(Planned(actor, actor, fault, since=since, until=until))
         await sandbox.sleep(4 * 3600)
-        IssuerState(sandbox.stores["oidc"], sandbox.around.keys, admin_token="").rotate("contoso")
+        IssuerState(sandbox.stores("oidc"), sandbox.around.keys, admin_token="").rotate("contoso")
         await sandbox.sleep(start + DAY - 0.001 - sandbox.clock.now())
 
         asked = it.events(ConfigurationAsked)

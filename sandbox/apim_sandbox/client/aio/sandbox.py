@@ -114,6 +114,21 @@ class AsyncSandbox:
         Only where the cluster is a real one; what runs in it is not touched. Raises `SandboxError`.
         """
         await self._control.json("POST", "/world", json=world)
+
+    # --- the way back
+
+    async def snapshot(self) -> str:
+        """Remember the whole world as it is now: cloud, cluster, clock. What `restore` takes."""
+        return str((await self._control.json("POST", "/snapshots"))["id"])
+
+    async def restore(self, snapshot: str) -> None:
+        """Go back to a snapshot. Faults end, pods are gone, or started anew where it had them.
+
+        The journal goes on; `journal`, `explain` and `report` tell of what comes after this.
+        Raises `SandboxError` for a snapshot that does not exist.
+        """
+        answer = await self._control.json("POST", f"/snapshots/{snapshot}/restore")
+        self._began = answer["journal"]
         self._cloud.forget()
 
     # --- the cluster

@@ -115,6 +115,21 @@ class Sandbox:
         Only where the cluster is a real one; what runs in it is not touched. Raises `SandboxError`.
         """
         self._control.json("POST", "/world", json=world)
+
+    # --- the way back
+
+    def snapshot(self) -> str:
+        """Remember the whole world as it is now: cloud, cluster, clock. What `restore` takes."""
+        return str((self._control.json("POST", "/snapshots"))["id"])
+
+    def restore(self, snapshot: str) -> None:
+        """Go back to a snapshot. Faults end, pods are gone, or started anew where it had them.
+
+        The journal goes on; `journal`, `explain` and `report` tell of what comes after this.
+        Raises `SandboxError` for a snapshot that does not exist.
+        """
+        answer = self._control.json("POST", f"/snapshots/{snapshot}/restore")
+        self._began = answer["journal"]
         self._cloud.forget()
 
     # --- the cluster

@@ -82,6 +82,20 @@ class EmbeddedCluster:
         finally:
             self._tasks = None
 
+    async def halt(self) -> None:
+        """End all pods and controllers; the objects stay. `resume` goes on with those that are there then."""
+        for controller in self._controllers.values():
+            controller.cancel()
+        self._controllers.clear()
+        await self._end(list(self._workers.values()))
+
+    def resume(self) -> None:
+        """Go on after `halt`, as a cluster does that comes back: of runs before it knows nothing."""
+        self._events.clear()
+        self._synced.clear()
+        self._images = ImageCache(set(self._settings.cached_images))
+        self._start_controllers()
+
     # --- objects
 
     async def apply(self, documents: Iterable[tuple[str, str]]) -> list[Applied]:

@@ -32,5 +32,9 @@ class EventLog:
             self._events[key] = replace(before, at=now, count=before.count + 1)
         return before is None
 
+    def clear(self) -> None:
+        """Forget them all."""
+        self._events.clear()
+
     def all(self) -> list[EventView]:
         return list(self._events.values())

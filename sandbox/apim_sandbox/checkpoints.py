@@ -1,0 +1,73 @@
+"""The world as it was: one snapshot of everything, and the way back, for the next test.
+
+Back go the emulators' stores, the cluster's objects, the clock with its skews; faults, pods, lasting
+attachments and what the emulators only kept in memory end. The journal goes on.
+"""
+
+from dataclasses import dataclass, field
+
+from apim_emulators.core.journal import MemoryJournal
+from apim_sandbox.assembly import Assembly
+from apim_sandbox.attachments import Attachments
+from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
+
+
+class CheckpointError(ValueError):
+    """A snapshot that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """`stores` as `Stores.snapshot` gives them; seconds for the clock."""
+
+    stores: dict[str, object]
+    offset: float
+    skews: dict[str, float]
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """Snapshots of a sandbox whose emulators are all in this process."""
+
+    assembly: Assembly
+    cluster: EmbeddedCluster
+    attachments: Attachments
+    journal: MemoryJournal
+    _taken: dict[str, _Checkpoint] = field(default_factory=dict)
+    _count: int = 0
+
+    def take(self) -> str:
+        """Remember the world as it is now; the snapshot's id."""
+        around = self.assembly.around
+        self._count += 1
+        name = str(self._count)
+        self._taken[name] = _Checkpoint(around.store.snapshot(), around.clock.offset, around.clock.skews)
+        return name
+
+    async def restore(self, name: str) -> int:
+        """Go back; the journal's newest sequence number before the world is told anew.
+
+        Pods of Deployments that were there then are started anew. Raises `CheckpointError`.
+        """
+        checkpoint = self._find(name)
+        around = self.assembly.around
+        self.attachments.release()
+        await self.cluster.halt()
+        around.faults.clear()
+        around.store.restore(checkpoint.stores)
+        around.clock.follow(checkpoint.offset, checkpoint.skews)
+        before = self.journal.sequence
+        self.assembly.forget()
+        self.cluster.resume()
+        return before
+
+    def drop(self, name: str) -> None:
+        """Forget a snapshot. Raises `CheckpointError`."""
+        self._find(name)
+        del self._taken[name]
+
+    def _find(self, name: str) -> _Checkpoint:
+        found = self._taken.get(name)
+        if found is None:
+            raise CheckpointError(f"no snapshot {name!r}; there are {', '.join(self._taken) or 'none'}")
+        return found
