@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT = 1_000  # commands; the oldest go first
 _READS = frozenset(("GET", "HEAD", "OPTIONS"))
-_NOT_TOLD = ("/journal", "/attachments", "/tokens")  # programs' own, not people's
+_NOT_TOLD = ("/journal", "/attachments", "/tokens", "/snapshots")  # programs' own, not people's
 
 
 @dataclass(frozen=True, slots=True)

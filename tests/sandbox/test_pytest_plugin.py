@@ -132,7 +132,7 @@ WRONG = {
     "sandbox_clock(advance=-1)": "sandbox_clock: advance=-1 goes back; skew one actor's clock instead",
     "sandbox_clock(skew={'entr': 1})": "*no actor is called 'entr'*",
     "sandbox_scenario('entra/subject-mismach')": "*did you mean 'entra/subject-mismatch'?",
-    "sandbox_scenario('rbac/reader-revoked')": "*moves on a time line (remove_role)*",
+    "sandbox_scenario('rbac/reader-revoked')": "*moves on a time line (remove_role*",
 }
 
 

@@ -168,3 +168,46 @@ def test_the_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     SqliteStore(path).close()
     assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_file_goes_back_too(tmp_path: Path) -> None:
+    """Back to a snapshot, on from there, and forward to one of the history that was left."""
+    path = tmp_path / "store.sqlite"
+    store = SqliteStore(path)
+    things = store.collection("things", Thing)
+    things.put("a", Thing("1"))
+    first = store.snapshot()
+    things.put("a", Thing("2"))
+    things.put("b", Thing("3"), visible_at=10)
+    second = store.snapshot()
+    store.restore(first)
+    assert _reopened(path) == ({"a": Thing("1")}, 1)
+    things.put("c", Thing("4"))
+    assert _reopened(path) == ({"a": Thing("1"), "c": Thing("4")}, 2)
+    store.restore(second)
+    assert _reopened(path) == ({"a": Thing("2"), "b": Thing("3")}, 3)
+    assert dict(things.items()) == {"a": Thing("2"), "b": Thing("3")}
+    store.close()
+
+
+def test_what_is_first_looked_at_after_a_snapshot_goes_back_as_well(tmp_path: Path) -> None:
+    """A collection of an earlier run, asked for later than the snapshot was taken."""
+    path = tmp_path / "store.sqlite"
+    earlier = SqliteStore(path)
+    earlier.collection("things", Thing).put("a", Thing("1"))
+    earlier.close()
+    store = SqliteStore(path)
+    snapshot = store.snapshot()
+    things = store.collection("things", Thing)
+    things.put("a", Thing("2"))
+    store.restore(snapshot)
+    assert (things.get("a"), _reopened(path)) == (Thing("1"), ({"a": Thing("1")}, 1))
+    store.close()
+
+
+def _reopened(path: Path) -> tuple[dict[str, Thing], int]:
+    """What another run would find: the newest values and the revision."""
+    store = SqliteStore(path)
+    found = dict(store.collection("things", Thing).items()), store.revision
+    store.close()
+    return found

@@ -43,17 +43,13 @@ class AsyncGateway:
         """The newest question for the configuration or its changes, and the answer.
 
         A poll that is due, because the clock was advanced, is waited for.
-        Raises `SandboxError` when it does not come.
+        Raises `SandboxError` when it does not come, as when the gateway gets no token to ask with.
         """
         now = await self._sandbox.clock.now()
         polls = [record for record in await self._sandbox.journal(0) if self._is_poll(record)]
         if not polls or now - polls[-1].at >= POLL_EVERY:
             since = polls[-1].sequence if polls else 0
-            polls.append(
-                await self._sandbox.wait_for(
-                    "the gateway's next poll", self._is_poll, since=since, timeout=PATIENCE
-                )
-            )
+            polls.append(await self._next_poll(since))
         event = polls[-1].event
         assert isinstance(event, ConfigurationAsked), "_is_poll"
         return Poll(polls[-1].at, event.status, event.error, event.request_id)
@@ -87,6 +83,15 @@ class AsyncGateway:
     async def logs(self) -> list[str]:
         """The gateway's log so far."""
         return [line async for line in self._sandbox.logs(self.namespace, self.pod)]
+
+    async def _next_poll(self, since: int) -> Record:
+        what = "the gateway's next poll"
+        try:
+            return await self._sandbox.wait_for(what, self._is_poll, since=since, timeout=PATIENCE)
+        except SandboxError as error:
+            found = await self._sandbox.explain(target=self.pod)
+            because = f": {found.headline}" if found else ""
+            raise SandboxError(f"{error}{because}") from None
 
     def _is_poll(self, record: Record) -> bool:
         event = record.event
