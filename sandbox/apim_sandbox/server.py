@@ -261,7 +261,6 @@ class Status:
         """Know of no gateway: they ended, and the world begins anew."""
         self.states.clear()
         self.heartbeats.clear()
-        self.not_acting.clear()
 
     async def gateways(self) -> list[dict[str, Any]]:
         """Each gateway's newest state; `gone` where it has not said so but is silent for too long."""

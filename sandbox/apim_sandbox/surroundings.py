@@ -1,7 +1,6 @@
 """What a live process is given: the world it serves, the way to the others, the files it keeps."""
 
 import ssl
-from functools import cache
 from pathlib import Path
 
 import httpx
