@@ -25,7 +25,7 @@ from apim_emulators.core.journal import MemoryJournal, Record
 from apim_emulators.core.keys import PooledKeys
 from apim_emulators.core.store import MemoryStore, Stores
 from apim_emulators.core.vocabulary import ECHO_HOST
-from apim_emulators.core.wire import Wire, open_wire
+from apim_emulators.core.wire import Wire, WireClient, open_wire
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings
 from apim_sandbox.client.aio.cloud import AsyncArm, AsyncCloud, AsyncGraph
@@ -102,7 +102,7 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apim-sandbox-")))
         wire = await stack.enter_async_context(open_wire(hosts.find))
-        http = await stack.enter_async_context(httpx.AsyncClient(transport=wire.transport(), timeout=10))
+        http = await stack.enter_async_context(WireClient(wire, timeout=10))
         secrets = Secrets.generate(ids)
         around = Surroundings(clock, ids, journal, PooledKeys(), stores, http, secrets, faults)
         assembly = Assembly(world, around, hosts)

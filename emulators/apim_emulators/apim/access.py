@@ -8,6 +8,8 @@ gateway. Both must pass; the caller sees the same 403 for either.
 
 from dataclasses import dataclass
 
+import anyio
+
 from apim_emulators.apim.arm_reads import ArmReadError, ArmReads, Rbac
 from apim_emulators.apim.identity import IdentityError, ServiceIdentities
 from apim_emulators.apim.model import Gateway, Service
@@ -20,6 +22,7 @@ from apim_emulators.core.vocabulary import GET_CONFIGURATION
 
 OUTAGES = ("arm-unreachable", "entra-unreachable")
 _MAX_KEPT = 10_000
+_Key = tuple[str, str, str]  # gateway, the service's identity, caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,28 @@ class Access:
         self._clock = context.clock
         self._settings = settings
         self._reads = ArmReads(context, ServiceIdentities(context, state, settings), settings)
-        self._kept: dict[tuple[str, str, str], tuple[float, Verdict]] = {}
+        self._kept: dict[_Key, tuple[float, Verdict]] = {}
+        self._asking: dict[_Key, anyio.Lock] = {}
 
     async def verdict(self, service: Service, gateway: Gateway, principal: str) -> Verdict:
         """Both halves for `principal`, an object id."""
         identity = service.identity.principal_id if service.identity else ""
+        if self._settings.rbac_cache_seconds <= 0:
+            return await self._ask(service, gateway, principal)
         key = (gateway.id.lower(), identity, principal)
-        until, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and self._clock.now() < until:
-            return kept
-        verdict = await self._ask(service, gateway, principal)
-        if self._settings.rbac_cache_seconds > 0 and verdict.cause not in OUTAGES:
-            if len(self._kept) >= _MAX_KEPT:
-                self._kept.clear()
-            self._kept[key] = (self._clock.now() + self._settings.rbac_cache_seconds, verdict)
-        return verdict
+        if len(self._asking) >= _MAX_KEPT:
+            self._asking = {key: lock for key, lock in self._asking.items() if lock.locked()}
+        # Who comes while ARM is being asked waits for that answer: a poll and a heartbeat often meet.
+        async with self._asking.setdefault(key, anyio.Lock()):
+            until, kept = self._kept.get(key, (0.0, None))
+            if kept is not None and self._clock.now() < until:
+                return kept
+            verdict = await self._ask(service, gateway, principal)
+            if verdict.cause not in OUTAGES:
+                if len(self._kept) >= _MAX_KEPT:
+                    self._kept.clear()
+                self._kept[key] = (self._clock.now() + self._settings.rbac_cache_seconds, verdict)
+            return verdict
 
     async def _ask(self, service: Service, gateway: Gateway, principal: str) -> Verdict:
         try:

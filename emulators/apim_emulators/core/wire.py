@@ -59,6 +59,39 @@ async def open_wire(find: FindApp, apps: tuple[ASGIApp, ...] = ()) -> AsyncItera
         tasks.cancel_scope.cancel()
 
 
+class WireClient(httpx.AsyncClient):
+    """httpx's client on a wire, without what nobody asks of it here: cookies, redirects, authentication.
+
+    The same requests, answers and exceptions, at a third of the price: a virtual day makes 20,000.
+    """
+
+    def __init__(self, wire: Wire, *, timeout: float) -> None:
+        self._way = wire.transport()
+        super().__init__(transport=self._way, timeout=timeout)
+        self._own_headers = list(self.headers.multi_items())
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """As httpx's: own headers where the request has none of the name, own time-outs unless it has."""
+        timeout = options.pop("timeout", httpx.USE_CLIENT_DEFAULT)
+        whole = self.timeout if timeout is httpx.USE_CLIENT_DEFAULT else httpx.Timeout(timeout)
+        headers = httpx.Headers(options.pop("headers", None))
+        for name, value in self._own_headers:
+            headers.setdefault(name, value)
+        return httpx.Request(
+            method, url, headers=headers, extensions={"timeout": whole.as_dict()}, **_given(options)
+        )
+
+    async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:
+        response = await self._way.handle_async_request(request)
+        if not stream:
+            try:
+                await response.aread()
+            except BaseException:
+                await response.aclose()
+                raise
+        return response
+
+
 class WireTransport(httpx.AsyncBaseTransport):
     """Give it to `httpx.AsyncClient(transport=...)`."""
 
@@ -125,6 +158,9 @@ class _Exchange:
 
     async def _request_body(self) -> AsyncGenerator[Message, None]:
         stream = self._request.stream
+        if isinstance(stream, httpx.ByteStream):  # nearly every request: it is here already
+            yield {"type": "http.request", "body": b"".join(stream), "more_body": False}
+            return
         if isinstance(stream, httpx.AsyncByteStream):
             async for chunk in stream:
                 yield {"type": "http.request", "body": chunk, "more_body": True}
@@ -171,6 +207,12 @@ class _Exchange:
 
     async def next_message(self) -> Message | None:
         """The server's next message; None when it has ended."""
+        try:
+            return self._incoming.receive_nowait()
+        except anyio.WouldBlock:
+            pass
+        except anyio.EndOfStream:
+            return None
         limit = math.inf if self._read_timeout is None else self._read_timeout
         with anyio.move_on_after(limit):
             try:
@@ -219,6 +261,11 @@ def _content_length(headers: list[tuple[bytes, bytes]], method: str) -> int | No
     if method == "HEAD":
         return None
     return next((int(value) for name, value in headers if name.lower() == b"content-length"), None)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a request that say something."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @asynccontextmanager

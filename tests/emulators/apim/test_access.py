@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import anyio
 import pytest
 from tests.emulators.arm.cloud import (
     GATEWAY,
@@ -22,7 +23,7 @@ from tests.emulators.arm.cloud import (
 from apim_emulators.apim.settings import ApimSettings
 from apim_emulators.arm.builtin_roles import CONTRIBUTOR
 from apim_emulators.arm.settings import ArmSettings
-from apim_emulators.core.events import ConfigurationAnswered, Half
+from apim_emulators.core.events import ArmAnswered, ConfigurationAnswered, Half
 from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.rbac import Considered, Decision, DenyAssignment, Permission
 from apim_emulators.core.vocabulary import ARM_HOST, GET_CONFIGURATION
@@ -280,6 +281,23 @@ async def test_a_verdict_is_kept_as_long_as_the_setting_says() -> None:
         assert (await verdict(cloud)).status == 200
         cloud.clock.moment += 1
         assert (await verdict(cloud)).status == 403
+
+
+async def test_who_comes_while_arm_is_being_asked_waits_for_that_answer() -> None:
+    """A poll and a heartbeat that meet when a kept verdict has ended make one round of reads."""
+    cloud = Cloud(apim_settings=ApimSettings(SECRET, rbac_cache_seconds=60))
+    async with cloud.http:
+        statuses: list[int] = []
+
+        async def one() -> None:
+            statuses.append((await verdict(cloud)).status)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(one)
+            tasks.start_soon(one)
+        assert statuses == [200, 200]
+        reads = [event.path.rpartition("/")[2].partition("?")[0] for event in cloud.events(ArmAnswered)]
+        assert reads == ["roleAssignments", "roleDefinitions", "denyAssignments"]
 
 
 async def test_role_definitions_are_kept_for_a_minute(cloud: Cloud) -> None:

@@ -1,4 +1,8 @@
-"""The in-memory wire behaves as a network does, in virtual time."""
+"""The in-memory wire behaves as a network does, in virtual time; with httpx's client and with its own."""
+
+import gzip
+import sys
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from apim_emulators.core.wire import Wire, open_wire
+from apim_emulators.core.wire import Wire, WireClient, open_wire
 
 
 def app_of(handler: object) -> ASGIApp:
@@ -24,6 +28,15 @@ async def fetch(app: ASGIApp, *, timeout: float = 5.0, **request: object) -> htt
 
 def client(wire: Wire, timeout: float = 5.0) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=wire.transport(), timeout=timeout)
+
+
+def own_client(wire: Wire, timeout: float = 5.0) -> httpx.AsyncClient:
+    return WireClient(wire, timeout=timeout)
+
+
+@pytest.fixture(autouse=True, params=[client, own_client], ids=["httpx", "own"])
+def _each_client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "client", request.param)
 
 
 def virtual(function: object, *arguments: object) -> object:
@@ -158,3 +171,44 @@ def test_a_transport_fault_raises_what_it_says() -> None:
                     await http.get("https://host.test/")
 
     virtual(main)
+
+
+REQUESTS: list[dict[str, Any]] = [
+    {"method": "GET", "url": "https://host.test/a%20b/?$top=1&x=%2F"},
+    {"method": "GET", "url": "https://host.test/a", "params": {"api-version": "1", "$filter": "a eq 'b'"}},
+    {"method": "POST", "url": "https://host.test/a", "data": {"scope": "x/.default", "empty": ""}},
+    {"method": "PUT", "url": "https://host.test/a", "json": {"name": "ü"}, "headers": {"If-Match": "*"}},
+    {"method": "POST", "url": "https://host.test/a", "content": b"raw", "headers": {"accept": "x/y"}},
+    {"method": "DELETE", "url": "https://host.test/a", "timeout": 1, "headers": [("a", "1"), ("a", "2")]},
+]
+
+
+@pytest.mark.parametrize("asked", REQUESTS, ids=lambda asked: asked["method"])
+def test_both_clients_ask_for_the_same(asked: dict[str, Any]) -> None:
+    """Line, headers, body and time-outs."""
+    built = []
+    for make in (client, own_client):
+
+        async def main(make: Any = make) -> httpx.Request:
+            async with open_wire({}.get) as wire, make(wire) as http:
+                request: httpx.Request = http.build_request(**asked)
+                return request
+
+        built.append(virtual(main))
+    first, second = [
+        (one.method, one.url, sorted(one.headers.multi_items()), one.read(), one.extensions) for one in built
+    ]
+    assert first == second
+
+
+def test_an_encoded_body_is_unpacked() -> None:
+    """As over a socket."""
+    packed = gzip.compress(b"hello")
+
+    async def answer(request: Request) -> Response:
+        return Response(packed, headers={"content-encoding": "gzip"})
+
+    async def main() -> bytes:
+        return (await fetch(app_of(answer))).content
+
+    assert virtual(main) == b"hello"
