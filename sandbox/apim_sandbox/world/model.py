@@ -9,7 +9,7 @@ identity, `group:NAME`, `user:NAME`; anything that looks like a GUID is taken as
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -225,6 +225,28 @@ class Gateway(_Model):
     """Where given, the gateway serves its APIs under these host names alone."""
 
 
+class Certificate(_Model):
+    """A certificate and its private key, both PEM.
+
+    Port 8081 of the service's gateways shows it under those of their host names that `hostNames` lists.
+    """
+
+    name: Name
+    certificate: str
+    private_key: str
+    host_names: Annotated[Strings, BeforeValidator(_tuple)] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        from apim_emulators.apim.certificate_data import from_pem  # 50 ms: few worlds have any
+
+        try:
+            from_pem("", self.name, self.certificate, self.private_key)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"no certificate in PEM with its private key: {error}") from None
+        return self
+
+
 class NamedValue(_Model):
     """What policies write as {{name}}."""
 
@@ -283,6 +305,7 @@ class ApiManagementService(_Model):
     legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
     policy: PolicyXml = ""
     """The policy document around all APIs, in XML."""
+    certificates: Annotated[tuple[Certificate, ...], BeforeValidator(_tuple)] = ()
     named_values: Annotated[tuple[NamedValue, ...], BeforeValidator(_tuple)] = ()
     subscriptions: Annotated[tuple[ApiSubscription, ...], BeforeValidator(_tuple)] = ()
 

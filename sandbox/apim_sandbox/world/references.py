@@ -110,6 +110,12 @@ def _services(subscription: Subscription, here: Path) -> Iterator[Dangling]:
                     ((*at, "gateways", one, "apis", position), (*at, "apis"), name)
                     for position, name in enumerate(gateway.apis)
                 )(_among("API", apis, f'apis of service "{service.name}"'))
+            hosts = [host for gateway in service.gateways for host in gateway.host_names]
+            for one, certificate in enumerate(service.certificates):
+                yield from _check(
+                    ((*at, "certificates", one, "hostNames", position), (*at, "gateways"), name)
+                    for position, name in enumerate(certificate.host_names)
+                )(_among("host name", hosts, f'gateways of service "{service.name}"'))
             yield from _check(
                 (
                     (*at, "identity", "userAssignedIdentities", position),
@@ -171,6 +177,8 @@ def _duplicates(world: World) -> Iterator[Duplicate]:
                     yield Duplicate(path, first, "API Management service", service.name)
                 yield from _same((*path, "apis"), [one.name for one in service.apis], "API")
                 yield from _same((*path, "gateways"), [one.name for one in service.gateways], "gateway")
+                names = [one.name for one in service.certificates]
+                yield from _same((*path, "certificates"), names, "certificate")
     yield from _same(("clusters",), [one.name for one in world.clusters], "cluster")
     yield from _same(("clusters",), [one.issuer for one in world.clusters], "cluster with issuer")
 

@@ -321,9 +321,22 @@ def _parts(service_id: str, service: model.ApiManagementService) -> Iterator[Par
         yield ApiSubscription(
             service_id, key.name, f"{service_id}/{key.scope}", key.primary_key, key.secondary_key, key.state
         )
+    yield from _host_names(service_id, service)
+
+
+def _host_names(service_id: str, service: model.ApiManagementService) -> Iterator[Part]:
+    """The certificates, and the host names that show them."""
+    shows: dict[str, str] = {}
+    for one in service.certificates:
+        from apim_emulators.apim.certificate_data import from_pem  # 50 ms: few worlds have any
+
+        made = from_pem(service_id, one.name, one.certificate, one.private_key)
+        shows |= {host.lower(): made.id for host in one.host_names}
+        yield made
     for gateway in service.gateways:
         for host in gateway.host_names:
-            yield HostnameConfiguration(f"{service_id}/gateways/{gateway.name}", host, host)
+            owner = f"{service_id}/gateways/{gateway.name}"
+            yield HostnameConfiguration(owner, host, host, shows.get(host.lower(), ""))
 
 
 def _api(service_id: str, api: model.Api) -> apim.Api:

@@ -1,5 +1,7 @@
 """A world becomes the directory that its objects presuppose."""
 
+import textwrap
+
 import pytest
 
 from apim_emulators.apim.settings import ApimSettings
@@ -9,6 +11,7 @@ from apim_emulators.core.keys import PooledKeys
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.entra.state import Directory
 from apim_sandbox.documents import DocumentError
+from apim_sandbox.gateway.certificate import self_made
 from apim_sandbox.world.default import default_text, default_world
 from apim_sandbox.world.load import loads
 from apim_sandbox.world.ready import READY, ready_text
@@ -60,6 +63,50 @@ def test_what_a_service_says_beside_apis_and_gateways_is_told_to_its_gateways() 
     echo = told["apis/echo-api"]
     assert (echo["policy"], echo["operations"][0]["policy"]) == (policy, policy)
     assert (echo["subscriptionRequired"], told["subscriptions/all"]["apis"]) == (True, ["echo-api"])
+
+
+def with_certificate(host: str, key: str | None = None) -> str:
+    """The default world with a gateway's host name and a certificate for `host`."""
+    pem = self_made(("api.test",), 1_767_225_600.0).decode()
+    own, begin, certificate = pem.partition("-----BEGIN CERTIFICATE-----")
+
+    def block(text: str) -> str:
+        return "|\n" + textwrap.indent(text, " " * 18)
+
+    return (
+        default_text()
+        .replace(
+            "            apis:\n",
+            f"            certificates:\n              - name: tls\n                hostNames: [{host}]\n"
+            f"                certificate: {block(begin + certificate)}"
+            f"                privateKey: {block(key or own)}            apis:\n",
+        )
+        .replace("apis: [echo-api]", "apis: [echo-api]\n                hostNames: [API.test, other.test]")
+    )
+
+
+def test_a_certificate_is_shown_under_the_host_names_that_it_lists() -> None:
+    """The gateway is told of it with its key; another host name has none."""
+    state = ApimState(MemoryStore(), PooledKeys(), ApimSettings("secret"))
+    seed_apim(loads(with_certificate("API.test")), state)
+    (gateway,) = state.gateways(next(state.services()).id)
+    told = state.snapshot(gateway)[1]
+    assert told["certificates/tls"]["subject"] == "CN=api.test"
+    shown = {
+        name.partition("/")[2]: data["certificate"] for name, data in told.items() if name.startswith("host")
+    }
+    assert shown == {"API.test": "tls", "other.test": ""}
+
+
+def test_a_certificate_that_does_not_do_is_a_mistake_of_the_file() -> None:
+    """Its key is another's, or nobody has the host name that it is for."""
+    other = self_made(("api.test",), 1_767_225_600.0).decode().partition("-----BEGIN CERT")[0]
+    with pytest.raises(
+        DocumentError, match=r"certificates\[0\]: no certificate in PEM with its private key: "
+    ):
+        loads(with_certificate("API.test", other))
+    with pytest.raises(DocumentError, match=r'host name "api\.test" does not exist; gateways of service'):
+        loads(with_certificate("api.test"))
 
 
 def test_a_policy_that_is_none_is_a_mistake_of_the_file() -> None:
