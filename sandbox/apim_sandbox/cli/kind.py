@@ -22,6 +22,7 @@ from apim_sandbox.client.shapes import AppliedShown, PodShown
 from apim_sandbox.cluster.kind import containers, node, rotation, tools
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.up import Up, UpOptions, remove
+from apim_sandbox.cluster.kind.waiting import LOOK_EVERY
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.insight.walk import Walk, build
 from apim_sandbox.instance import InstanceError
@@ -42,22 +43,21 @@ def up(options: UpOptions, files: list[Path]) -> int:
     steps.close()
     layout = options.layout
     with Sandbox.connect(layout.sandbox.path) as sandbox:
-        walk = _apply(sandbox, documents, terminal)
+        before = sandbox.status()["journal"]
+        results = sandbox.apply(documents)
+        terminal.print(_applied(results))
+        walk = _follow(sandbox, results, before, terminal)
         broken = walk.broken is not None
-        ready = _ready_gateway(sandbox.pods(), walk.pod)
+        ready = _ready_gateway(sandbox, results, walk.pod)
         answer = _call(layout, ready) if ready else ""
     took = SystemTime().tick() - began
     terminal.print(_end(layout, ready, answer, took, broken))
     return BROKEN if broken or ready is None else 0
 
 
-def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Terminal) -> Walk:
-    """Apply, show what was patched, and follow the walk; an empty one when there was nothing to do."""
-    before = sandbox.status()["journal"]
-    results = sandbox.apply(documents)
-    terminal.print(_applied(results))
-    settled = all(one["result"] == "unchanged" for one in results) and _ready_gateway(sandbox.pods())
-    if settled:
+def _follow(sandbox: Sandbox, results: list[AppliedShown], before: int, terminal: Terminal) -> Walk:
+    """Show the walk of what was applied until it ends; an empty one when there was nothing to do."""
+    if all(one["result"] == "unchanged" for one in results) and _ready_gateway(sandbox, results):
         return build([])
     workloads = ("Deployment/", "Pod/", "StatefulSet/", "DaemonSet/", "Job/")
     if not any(one["object"].startswith(workloads) for one in results):
@@ -68,7 +68,7 @@ def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Termina
     since = seen[-1].sequence if seen else before
     with closing(sandbox.follow(since, timeout=READY_TIMEOUT)) as records:
         try:
-            for record in _until_settled(records, seen, sandbox):
+            for record in _until_settled(records, seen, sandbox, results):
                 terminal.print(printer.feed(record))
         except TimeoutError:
             terminal.print([line((f"That is all after {READY_TIMEOUT:g} s; the pods say:", "info"))])
@@ -77,9 +77,11 @@ def _apply(sandbox: Sandbox, documents: list[tuple[str, str]], terminal: Termina
     return build(seen)
 
 
-def _until_settled(records: Iterator[Record], seen: list[Record], sandbox: Sandbox) -> Iterator[Record]:
+def _until_settled(
+    records: Iterator[Record], seen: list[Record], sandbox: Sandbox, results: list[AppliedShown]
+) -> Iterator[Record]:
     """Records until the gateway is Ready or its walk is broken. Raises `TimeoutError` after a while."""
-    if _settled(seen, sandbox):
+    if _settled(seen, sandbox, results):
         return
     deadline = SystemTime().tick() + READY_TIMEOUT  # other pods may go on telling for ever
     for record in records:
@@ -87,25 +89,29 @@ def _until_settled(records: Iterator[Record], seen: list[Record], sandbox: Sandb
             raise TimeoutError
         seen.append(record)
         yield record
-        if record.kind in _TELLING and _settled(seen, sandbox):
+        if record.kind in _TELLING and _settled(seen, sandbox, results):
             return
 
 
-def _settled(seen: list[Record], sandbox: Sandbox) -> bool:
+def _settled(seen: list[Record], sandbox: Sandbox, results: list[AppliedShown]) -> bool:
     walk = build(seen)
     if walk.broken is not None:
         return True
     told = {hop.number for hop in walk.hops}
-    return walk.complete and {2, 3} <= told and _ready_gateway(sandbox.pods(), walk.pod) is not None
+    return walk.complete and {2, 3} <= told and _ready_gateway(sandbox, results, walk.pod) is not None
 
 
-def _ready_gateway(pods: list[PodShown], name: str = "") -> PodShown | None:
-    """The Ready pod called `namespace/name`; without a name the newest that is not on its way out."""
+def _ready_gateway(sandbox: Sandbox, results: list[AppliedShown], name: str = "") -> PodShown | None:
+    """The Ready pod called `namespace/name`; without a name the newest gateway where things were applied."""
+    namespaces = {one["namespace"] for one in results}
+    gateways = {(one["namespace"], one["pod"]) for one in sandbox.gateways()}
     ready = [
         pod
-        for pod in pods
-        if pod["ready"] and pod["phase"] == "Running" and name in ("", f"{pod['namespace']}/{pod['name']}")
-    ]
+        for pod in sandbox.pods()
+        if pod["ready"] and pod["phase"] == "Running" and pod["namespace"] in namespaces
+        and (f"{pod['namespace']}/{pod['name']}" == name
+             if name else (pod["namespace"], pod["name"]) in gateways)
+    ]  # fmt: skip
     return ready[-1] if ready else None
 
 
@@ -114,12 +120,17 @@ def _call(layout: Layout, pod: PodShown) -> str:
     path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}:8080/proxy/echo/hello"
 
     async def get() -> str:
-        return await tools.run(*layout.kubectl, "get", "--raw", path, timeout=30)
+        """After a start of the node the API server calls a pod Ready that is not there again yet."""
+        deadline = SystemTime().tick() + READY_TIMEOUT
+        while True:
+            try:
+                return await tools.run(*layout.kubectl, "get", "--raw", path, timeout=30)
+            except tools.ToolError as error:
+                if "NotFound" in str(error) or SystemTime().tick() > deadline:
+                    return f"failed: {error}"
+            await anyio.sleep(LOOK_EVERY)
 
-    try:
-        return anyio.run(get, backend="asyncio").strip()
-    except InstanceError as error:
-        return f"failed: {error}"
+    return anyio.run(get, backend="asyncio").strip()
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -85,10 +86,13 @@ async def run(
     if shutil.which(command[0]) is None:
         raise missing(command[0])
     try:
-        with anyio.fail_after(timeout):
+        # A file and no pipe: who fails before reading it still gets to say why.
+        with tempfile.TemporaryFile() as given, anyio.fail_after(timeout):
+            given.write(stdin.encode())
+            given.seek(0)
             done = await anyio.run_process(
                 command,
-                input=stdin.encode(),
+                stdin=given,
                 check=False,
                 env={**os.environ, **(env or {})},
                 stderr=subprocess.PIPE,

@@ -67,6 +67,7 @@ class Up:
         if not self.world.clusters:
             raise InstanceError(f"world {self.world.name} has no cluster", "declare one under clusters:")
         await self._step("tools", self._tools)
+        layout.create()
         try:
             await self._step("state", self._state)
             async with anyio.create_task_group() as tasks:
@@ -121,7 +122,6 @@ class Up:
     async def _state(self) -> str:
         """Everything secret, made before any container could want it; and the network."""
         layout = self.options.layout
-        layout.create()
         try:
             self.authority = prepare(layout.sandbox, self.world)
         except InstanceError as error:
@@ -138,7 +138,8 @@ class Up:
         """Those of an earlier `up`, unless somebody else has taken them since."""
         layout = self.options.layout
         ports = layout.ports()
-        if ports is not None and layout.container("control") in await containers.existing(layout):
+        control = (await containers.existing(layout)).get(layout.container("control"))
+        if ports is not None and control is not None and control["running"]:
             return ports
         return ports if ports is not None and _free(ports) else _choose_ports()
 

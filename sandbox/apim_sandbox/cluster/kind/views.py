@@ -135,11 +135,13 @@ def _token_files(pod: Raw, container: Raw) -> list[TokenFile]:
 
 
 def refused(message: str) -> tuple[Literal["denied", "failed"], str] | None:
-    """What a FailedCreate event says of the webhook: denied or not callable, with its words."""
+    """What a FailedCreate event says of admission: denied or not callable, with its words."""
     if f'admission webhook "{WEBHOOK_NAME}" denied the request' in message:
         return "denied", message.partition("denied the request: ")[2] or message
     if f'failed calling webhook "{WEBHOOK_NAME}"' in message:
         return "failed", message.removeprefix("Error creating: ")
+    if "error looking up service account" in message:
+        return "denied", message.removeprefix("Error creating: ")
     return None
 
 
