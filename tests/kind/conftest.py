@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +22,22 @@ import httpx
 import pytest
 
 from apim_emulators.core.journal import Record
+from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
 from apim_sandbox.client import Sandbox
+from apim_sandbox.client.shapes import AppliedShown
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.examples import article_manifest
 
 NAME = "apim-sandbox-tests"
+TENANT = "11111111-1111-4111-8111-111111111111"
+CLIENT = "33333333-3333-4333-8333-333333333333"
+LAST = "test_upheaval"  # shakes the cluster that the other tests use
 REUSE = "APIM_SANDBOX_KIND_TESTS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shakes the whole cluster comes last."""
+    items.sort(key=lambda item: item.path.stem == LAST)
 
 
 def missing() -> str:
@@ -47,12 +57,12 @@ def engine() -> None:
 
 
 def apim_sandbox(
-    *arguments: str, check: bool = True, timeout: float = 600
+    *arguments: str, stdin: str = "", check: bool = True, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """The command line, as a user types it."""
     done = subprocess.run(
         [sys.executable, "-m", "apim_sandbox", *arguments],
-        capture_output=True, text=True, timeout=timeout, check=False,
+        input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     if check and done.returncode:
         pytest.fail(
@@ -72,8 +82,8 @@ class Kind:
     def state_option(self) -> list[str]:
         return ["--name", self.layout.name, "--state-dir", str(self.layout.directory.parent)]
 
-    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return apim_sandbox("kind", "up", *self.state_option, *arguments, check=check)
+    def up(self, *arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+        return apim_sandbox("kind", "up", *self.state_option, *arguments, stdin=stdin, check=check)
 
     def down(self) -> subprocess.CompletedProcess[str]:
         return apim_sandbox("kind", "down", *self.state_option)
@@ -87,6 +97,27 @@ class Kind:
             instance = sandbox.instance
         context = ssl.create_default_context(cafile=instance.ca_file)
         return httpx.Client(proxy=instance.proxy, verify=context, trust_env=False)
+
+    def exchange(self, assertion: str) -> httpx.Response:
+        """Post an assertion to Entra under its real name, from this machine."""
+        with self.cloud() as http:
+            return http.post(
+                f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token",
+                data={
+                    "grant_type": "client_credentials",
+                    "client_id": CLIENT,
+                    "scope": "https://azure-api.net/configuration/.default",
+                    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                    "client_assertion": assertion,
+                },
+            )
+
+    def assertion(self) -> str:
+        """A fresh token of the gateway's service account, straight from the API server."""
+        return self.kubectl(
+            "create", "token", "apim-gateway-workload-identity", "-n", "apim-gateway-wi",
+            "--audience", TOKEN_EXCHANGE_AUDIENCE,
+        ).strip()  # fmt: skip
 
     def explain(self, target: str) -> dict[str, Any]:
         """`explain TARGET --json`, as a program reads it."""
@@ -115,9 +146,52 @@ def kind(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kin
     made = Kind(Layout.of(NAME, tmp_path_factory.mktemp("kind")))
     try:
         made.up_output = made.up().stdout
+        begin_renewal(made)
         yield made
     finally:
         made.down()
+
+
+RENEWAL = "renewal"  # namespace and name of a pod whose token lives for ten minutes, the least there is
+
+
+def begin_renewal(kind: Kind) -> None:
+    """Start what takes eight minutes beside all other tests: a token that the kubelet has to renew."""
+    token = {"path": "token", "audience": TOKEN_EXCHANGE_AUDIENCE, "expirationSeconds": 600}
+    container = {
+        "name": "holder",
+        "image": kind.kubectl(
+            "get", "deployment", "apim-gateway", "-n", "apim-gateway-wi",
+            "-o", "jsonpath={.spec.template.spec.containers[0].image}",
+        ),
+        "command": ["sleep", "infinity"],
+        "env": [{"name": "AZURE_FEDERATED_TOKEN_FILE", "value": "/var/run/own/token"}],
+        "volumeMounts": [{"name": "own", "mountPath": "/var/run/own"}],
+    }  # fmt: skip
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": RENEWAL, "namespace": RENEWAL},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [container],
+            "volumes": [{"name": "own", "projected": {"sources": [{"serviceAccountToken": token}]}}],
+        },
+    }
+    with kind.sandbox() as sandbox:
+        sandbox.apply([("renewal.yaml", json.dumps(pod))])
+
+
+@contextmanager
+def trusted(sandbox: Sandbox, namespace: str, account: str) -> Iterator[None]:
+    """A federated credential for another service account while the block runs."""
+    credentials, name = sandbox.graph.federated_credentials, f"{namespace}-{account}"
+    subject = f"system:serviceaccount:{namespace}:{account}"
+    credentials.add(CLIENT, name, issuer="https://oidc.sandbox.test/contoso", subject=subject)
+    try:
+        yield
+    finally:
+        credentials.remove(CLIENT, name)
 
 
 @pytest.fixture
@@ -125,8 +199,9 @@ def scene(kind: Kind, request: pytest.FixtureRequest) -> Iterator["Scene"]:
     """A namespace of the test's own, gone afterwards."""
     name = request.node.name.removeprefix("test_").replace("_", "-")[:40].strip("-")
     with kind.sandbox() as sandbox:
-        yield Scene(kind, sandbox, name)
-    kind.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+        made = Scene(kind, sandbox, name)
+        yield made
+    kind.kubectl("delete", "namespace", made.namespace, "--ignore-not-found", "--wait=false")
 
 
 @dataclass
@@ -143,7 +218,7 @@ class Scene:
         edited = edit(text.replace("namespace: apim-gateway-wi", f"namespace: {self.namespace}"))
         return [("gateway.yaml", edited)]
 
-    def apply(self, edit: Callable[[str], str] = lambda text: text) -> list[dict[str, Any]]:
+    def apply(self, edit: Callable[[str], str] = lambda text: text) -> list[AppliedShown]:
         self.since = self.sandbox.status()["journal"]
         return self.sandbox.apply(self.manifest(edit))
 
@@ -164,6 +239,12 @@ class Scene:
                     break
         told = [one.event for one in self.sandbox.journal(self.since) if _about(one, self.namespace)]
         pytest.fail(f"waited {timeout:g} s for {what}; there was {told}")
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """A federated credential for this namespace while the block runs."""
+        with trusted(self.sandbox, self.namespace, "apim-gateway-workload-identity"):
+            yield
 
     def explanation(self) -> dict[str, Any]:
         return self.kind.explain(f"{self.namespace}/apim-gateway")

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.kind.conftest import Kind, Scene
+from tests.kind.conftest import CLIENT, Kind, Scene
 
 from apim_emulators.core.events import ConfigurationAsked, GatewayLogged, PodAdmitted, PodChanged, TokenAsked
+from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
 
 pytestmark = pytest.mark.kind
 WEBHOOK_NAMESPACE = "azure-workload-identity-system"
@@ -52,10 +53,14 @@ def test_service_account_created_after_the_pod(scene: Scene) -> None:
         "-n", scene.namespace, "wait", "deployment/apim-gateway", "--for=condition=ReplicaFailure"
     )
     assert [pod for pod in scene.sandbox.pods() if pod["namespace"] == scene.namespace] == []
+    scene.wait_for("the refusal", lambda event: isinstance(event, PodAdmitted) and event.outcome != "mutated")
+    told = scene.explanation()
+    assert (told["cause"], told["hop"]) == ("service-account-missing", 2)
+    assert told["headline"].endswith('service account "apim-gateway-workload-identity" does not exist.')
     scene.sandbox.apply([("account.yaml", account)])
     admitted = scene.wait_for("admission", lambda event: isinstance(event, PodAdmitted))
     assert admitted.outcome == "mutated"
-    assert admitted.added_env["AZURE_CLIENT_ID"] == "33333333-3333-4333-8333-333333333333"
+    assert admitted.added_env["AZURE_CLIENT_ID"] == CLIENT
 
 
 def test_ca_not_mounted(scene: Scene) -> None:
@@ -75,16 +80,60 @@ def test_image_not_loaded(scene: Scene) -> None:
         "the pull's failure", lambda event: isinstance(event, PodChanged) and "ImagePull" in event.reason
     )
     assert "mcr.microsoft.com/azure-api-management/gateway:v2" in waiting.message
+    told = scene.explanation()
+    assert (told["cause"], told["hop"]) == ("image-not-available", 3)
+    assert told["mends"][0]["text"] == "load the image onto the node, or name one that can be pulled"
 
 
 def test_dns_alias_missing(scene: Scene) -> None:
-    """A configuration endpoint whose name nobody answers to."""
-    scene.apply(lambda text: text.replace("contoso.configuration", "fabrikam.configuration"))
-    failed = scene.wait_for(
-        "the configuration's failure",
-        lambda event: isinstance(event, ConfigurationAsked | TokenAsked) and bool(event.error),
+    """The credential is right, but the configuration API's name is nobody's on this network."""
+    with scene.trusted():
+        scene.apply(lambda text: text.replace("contoso.configuration", "fabrikam.configuration"))
+        failed = scene.wait_for(
+            "the configuration's failure",
+            lambda event: isinstance(event, ConfigurationAsked) and bool(event.error),
+        )
+        told = scene.explanation()
+    assert failed.url.startswith("https://fabrikam.configuration.azure-api.net/")
+    assert (told["cause"], told["hop"]) == ("configuration-dns", 7)
+    assert told["mends"][0]["text"] == "let fabrikam.configuration.azure-api.net resolve in the cluster"
+
+
+def test_token_file_that_the_container_may_not_read(scene: Scene) -> None:
+    """A token volume of the pod's own with mode 0400 is root's; fsGroup is what lets the image's user in."""
+
+    def own_volume(text: str, security: str) -> str:
+        container = "        envFrom:\n        - configMapRef:\n            name: apim-gateway-env\n"
+        assert container in text
+        return text.replace(
+            container,
+            f"""{container}        env:
+        - {{name: AZURE_FEDERATED_TOKEN_FILE, value: /var/run/own/token}}
+        volumeMounts:
+        - {{name: own, mountPath: /var/run/own}}
+      securityContext: {{{security}}}
+      volumes:
+      - name: own
+        projected:
+          defaultMode: 0400
+          sources:
+          - serviceAccountToken: {{path: token, audience: "{TOKEN_EXCHANGE_AUDIENCE}"}}
+""",
+        )
+
+    scene.apply(lambda text: own_volume(text, ""))
+    scene.wait_for(
+        "the gateway's failure",
+        lambda event: isinstance(event, TokenAsked) and "permission denied" in event.error.lower(),
     )
-    assert failed.namespace == scene.namespace
+    told = scene.explanation()
+    assert (told["cause"], told["hop"]) == ("token-file-unreadable", 4)
+    assert told["mends"][0]["text"] == "securityContext.fsGroup, so that the container's user may read it"
+    with scene.trusted():
+        scene.apply(lambda text: own_volume(text, "fsGroup: 10001"))
+        scene.wait_for(
+            "a gateway that is mended", lambda event: isinstance(event, PodChanged) and event.ready
+        )
 
 
 def test_a_small_node_and_the_articles_own_requests(scene: Scene) -> None:
@@ -94,6 +143,8 @@ def test_a_small_node_and_the_articles_own_requests(scene: Scene) -> None:
         "the scheduler", lambda event: isinstance(event, PodChanged) and event.reason == "Unschedulable"
     )
     assert "Insufficient cpu" in waiting.message
+    told = scene.explanation()
+    assert (told["cause"], told["hop"]) == ("insufficient-resources", 3)
 
 
 @pytest.fixture

@@ -73,21 +73,51 @@ def test_the_gateway_serves(compose: Compose) -> None:
     assert "federated-assertion" in grants
 
 
+DIRECTORY = """
+import json
+from apim_sandbox.client import Sandbox
+with Sandbox.connect() as sandbox:
+    applications = sandbox.graph.pages("/v1.0/applications")
+    paths = [f"/v1.0/applications/{one['id']}/federatedIdentityCredentials" for one in applications]
+    print(json.dumps([applications, [sandbox.graph.pages(path) for path in paths]]))
+"""
+ADD = """
+from apim_sandbox.client import Sandbox
+with Sandbox.connect() as sandbox:
+    sandbox.graph.federated_credentials.add(
+        "apim-gateway", "added", issuer="https://issuer.example", subject="somebody"
+    )
+"""
+
+
 def test_a_restart_of_entra_loses_nothing(compose: Compose) -> None:
-    """Entra comes back from its volume with every object under the same id."""
-
-    def seen() -> set[tuple[str, str]]:
-        lines = compose("exec", "control", "apim-sandbox", "journal", "--json").splitlines()
-        records = [json.loads(line) for line in lines]
-        starts = [one for one in records if one["kind"] == "resource.changed" and one["actor"] == "entra"]
-        return {(one["event"]["type"], one["event"]["id"]) for one in starts}
-
-    before = seen()
-    assert before
+    """Entra comes back from its volume with every object under the same id, also what was added meanwhile."""
+    compose("exec", "control", "python", "-c", ADD)
+    before = json.loads(compose("exec", "control", "python", "-c", DIRECTORY))
+    assert "added" in [one["name"] for found in before[1] for one in found]
     compose("restart", "--timeout", "2", "entra")
     compose("up", "--wait", "--wait-timeout", "120")
-    assert seen() == before
+    assert json.loads(compose("exec", "control", "python", "-c", DIRECTORY)) == before
     assert httpx.get(f"http://127.0.0.1:{compose.gateway}/echo/hello", trust_env=False).status_code == 200
+
+
+PROGRAM = """
+from azure.identity import WorkloadIdentityCredential
+print(WorkloadIdentityCredential().get_token("https://azure-api.net/configuration/.default").token.count("."))
+"""
+
+
+def test_the_override_example_runs_a_service_of_ones_own(compose: Compose, tmp_path: Path) -> None:
+    """As the example says: copied beside compose.yaml, with a program of one's own in its directory."""
+    example = (ROOT / "compose.override.example.yaml").read_text()
+    assert "./app:" in example
+    (tmp_path / "app").mkdir(mode=0o755)
+    (tmp_path / "app" / "app.py").write_text(PROGRAM)
+    override = tmp_path / "compose.override.yaml"
+    override.write_text(example.replace("./app:", f"{tmp_path}/app:"))
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o055)
+    assert compose("--file", str(override), "run", "--rm", "--no-deps", "-T", "my-service").endswith("2\n")
 
 
 def test_only_loopback_ports_are_published(compose: Compose) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -77,6 +78,33 @@ def test_a_fault_breaks_the_next_call_only(container) -> None:  # type: ignore[n
     context = ssl.create_default_context(cafile=container.ca_file)
     with httpx.Client(proxy=container.proxy, verify=context, trust_env=False) as http:
         assert [http.get(url).status_code for _ in range(2)] == [503, 200]
+
+
+ABANDONED = """
+import sys
+from apim_sandbox.containers import ApimSandboxContainer
+with_nobody_to_stop_it = ApimSandboxContainer(sys.argv[1]).start()
+print(with_nobody_to_stop_it.get_wrapped_container().id, with_nobody_to_stop_it.ca_file.parent.parent)
+raise SystemExit("the test run ends in the middle")
+"""
+
+
+def test_what_a_test_run_leaves_is_removed_without_the_reaper(container) -> None:  # type: ignore[no-untyped-def]
+    """Beside another container, and gone with the interpreter that started it: container and files."""
+    done = subprocess.run(
+        [sys.executable, "-c", ABANDONED, container.image],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "ends in the middle" in done.stderr
+    identity, directory = done.stdout.split()
+    assert identity != container.get_wrapped_container().id
+    listed = subprocess.run(
+        ["docker", "ps", "-aq", "--no-trunc"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert identity not in listed
+    assert container.get_wrapped_container().id in listed
+    assert not Path(directory).exists()
+    assert container.sandbox.status()["world"] == "contoso"
 
 
 def test_strangers_do_not_reach_the_control_service(container) -> None:  # type: ignore[no-untyped-def]

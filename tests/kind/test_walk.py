@@ -2,36 +2,18 @@
 
 import json
 import subprocess
-from typing import Any
 
-import httpx
 import pytest
 from tests.kind.conftest import Kind, sa_public_key
 
 from apim_emulators.core.events import TokenProjected
 from apim_emulators.core.jose import kubernetes_key_id, parse
 from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
+from apim_sandbox.client.shapes import AppliedShown
 from apim_sandbox.insight.walk import build
 
 pytestmark = pytest.mark.kind
-TENANT = "11111111-1111-4111-8111-111111111111"
-CLIENT = "33333333-3333-4333-8333-333333333333"
 ACCOUNT = ("apim-gateway-workload-identity", "-n", "apim-gateway-wi")
-
-
-def exchange(kind: Kind, assertion: str) -> httpx.Response:
-    """Post an assertion to Entra under its real name, from this machine."""
-    with kind.cloud() as http:
-        return http.post(
-            f"https://login.microsoftonline.com/{TENANT}/oauth2/v2.0/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": CLIENT,
-                "scope": "https://azure-api.net/configuration/.default",
-                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                "client_assertion": assertion,
-            },
-        )
 
 
 def test_the_walk_is_complete_and_every_hop_holds(kind: Kind) -> None:
@@ -86,7 +68,7 @@ def test_the_journal_has_the_pods_own_token_without_its_signature(kind: Kind) ->
 def test_kubectl_create_token_works_as_an_assertion(kind: Kind) -> None:
     """A token straight from the API server is exchanged, since its key and issuer are the emulated ones."""
     text = kind.kubectl("create", "token", *ACCOUNT, "--audience", TOKEN_EXCHANGE_AUDIENCE)
-    answer = exchange(kind, text.strip())
+    answer = kind.exchange(text.strip())
     assert answer.status_code == 200, answer.text
     assert parse(answer.json()["access_token"]).claims["aud"] == "https://azure-api.net/configuration"
 
@@ -99,7 +81,7 @@ def test_kubectl_create_token_works_as_an_assertion(kind: Kind) -> None:
 def test_a_token_for_another_audience_is_refused(kind: Kind, arguments: tuple[str, ...], code: int) -> None:
     """The API server's default token, and one whose audience differs in letter case, are not for Entra."""
     text = kind.kubectl("create", "token", *ACCOUNT, *arguments)
-    answer = exchange(kind, text.strip())
+    answer = kind.exchange(text.strip())
     assert (answer.status_code, answer.json()["error_codes"]) == (401, [code]), answer.text
 
 
@@ -109,7 +91,7 @@ def test_the_default_service_account_token_is_refused(kind: Kind) -> None:
         pod = next(one for one in sandbox.pods() if one["namespace"] == "apim-gateway-wi" and one["ready"])
     path = "/var/run/secrets/kubernetes.io/serviceaccount/token"
     text = kind.kubectl("exec", "-n", "apim-gateway-wi", pod["name"], "--", "cat", path)
-    answer = exchange(kind, text.strip())
+    answer = kind.exchange(text.strip())
     assert answer.status_code == 401, answer.text
     assert answer.json()["error_codes"][0] in (700212, 70023)
 
@@ -123,7 +105,7 @@ def test_what_differs_from_the_manifest_is_shown(kind: Kind) -> None:
     assert [one["result"] for one in result] == ["unchanged"] * len(result)
 
 
-def _apply_again(kind: Kind) -> list[dict[str, Any]]:
+def _apply_again(kind: Kind) -> list[AppliedShown]:
     from apim_sandbox.examples import article_manifest
 
     with kind.sandbox() as sandbox:
