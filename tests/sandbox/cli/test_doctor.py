@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator
 
 from apim_sandbox.cli.doctor import run_doctor
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.insight.doctor import RULES
 
 ARTICLE = Path("examples/article/gateway.yaml")
+SARIF_SCHEMA = Path(__file__).parent / "fixtures" / "sarif-2.1.0-rtm.5.json"  # @microsoft/jest-sarif, MIT
 WORLD = Path("sandbox/apim_sandbox/world/default.yaml")
 
 
@@ -54,9 +56,10 @@ def test_json_has_place_rule_message_and_fix(broken: Path, capsys: pytest.Captur
 
 
 def test_sarif_is_what_code_hosts_take(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The properties that SARIF 2.1.0 requires, and indexes that point at the right rule."""
+    """Valid by SARIF 2.1.0's own schema, with indexes that point at the right rule."""
     assert run_doctor([broken], as_sarif=True) == 1
     log: dict[str, Any] = json.loads(capsys.readouterr().out)
+    Draft4Validator(json.loads(SARIF_SCHEMA.read_text())).validate(log)
     assert (log["version"], set(log)) == ("2.1.0", {"$schema", "version", "runs"})
     (run,) = log["runs"]
     rules = run["tool"]["driver"]["rules"]

@@ -11,6 +11,7 @@ from apim_sandbox.insight.doctor import (
     federation_rules,
     gateway_rules,
     identity_rules,
+    image_rules,
     pod_rules,
 )
 from apim_sandbox.insight.doctor.cloud import Cloud
@@ -22,11 +23,19 @@ _ALL = (
     *identity_rules.RULES,
     *pod_rules.RULES,
     *gateway_rules.RULES,
+    *image_rules.RULES,
     *federation_rules.RULES,
     *access_rules.RULES,
     *cluster_rules.RULES,
 )
-RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}
+_FAMILIES = ("WI", "GW", "FC", "AZ", "CL")  # in the order of the walk
+
+
+def _order(rule_id: str) -> tuple[int, str]:
+    return _FAMILIES.index(rule_id[:2]), rule_id
+
+
+RULES: dict[str, Rule] = {rule.id: rule for rule in sorted(_ALL, key=lambda rule: _order(rule.id))}
 
 
 def check(

@@ -55,6 +55,7 @@ _ANNOTATIONS = """  annotations:
 """
 _ACCOUNT = "      serviceAccountName: apim-gateway-workload-identity\n"
 _IMAGE = "        image: mcr.microsoft.com/azure-api-management/gateway:v2\n"
+_BACKUP = "        volumeMounts: [{name: backup, mountPath: /apim/config}]\n"
 _AUTH = "  config.service.auth: workloadIdentity\n"
 _ENDPOINT = "  config.service.endpoint: https://contoso.configuration.azure-api.net\n"
 _PROXY = "      annotations:\n        azure.workload.identity/"
@@ -167,6 +168,11 @@ EXAMPLES: dict[str, Example] = {
     "GW008": _manifest(
         _IMAGE + "        securityContext: {readOnlyRootFilesystem: true, runAsUser: 1001}\n",
         _IMAGE + "        securityContext: {readOnlyRootFilesystem: false, runAsUser: 1001}\n",
+        _IMAGE,
+    ),
+    "GW009": _manifest(
+        "        image: mcr.microsoft.com/azure-api-management/gateway:2.12.0\n" + _BACKUP,
+        "        image: mcr.microsoft.com/azure-api-management/gateway:2.11.1\n" + _BACKUP,
         _IMAGE,
     ),
     "GW010": _manifest('  gateway.name: "=on-prem"\n', "  gateway.name: on-prem\n"),

@@ -11,7 +11,6 @@ from apim_sandbox.insight.doctor.model import Hit, Manifest, Objects, Path, Rule
 _AUTH = "config.service.auth"
 _ENDPOINT = "config.service.endpoint"
 _NAME = "gateway.name"
-_VERSION = "APIM_SANDBOX_GATEWAY_VERSION"  # which image the sandbox's own gateway behaves as
 _KINDS = ("workloadIdentity", "azureAdApp", "key")
 _ISSUES = "Azure/api-management-self-hosted-gateway"
 
@@ -75,33 +74,6 @@ def _elsewhere(objects: Objects, config: Manifest) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def old_image(objects: Objects) -> Iterator[Hit]:
-    for workload in objects.workloads:
-        federated = any(
-            mapping(config.data.get("data")).get(_AUTH) == "workloadIdentity"
-            for _, config in config_maps(objects, workload)
-        )
-        for path, container in workload.containers():
-            image = str(container.get("image", ""))
-            for _, config in config_maps(objects, workload):
-                told = mapping(config.data.get("data")).get(_VERSION)
-                old = re.match(r"(\d+)\.(\d+)", str(told)) if federated else None
-                if old and (int(old[1]), int(old[2])) < (2, 11):
-                    yield Hit(
-                        config, ("data", _VERSION),
-                        f"gateway {told} does not know workloadIdentity, which needs 2.11.0 or newer",
-                        "remove the setting, or write 2.11.0 or newer",
-                    )  # fmt: skip
-            version = re.search(r"azure-api-management/gateway:v?(\d+)\.(\d+)", image)
-            if federated and version and (int(version[1]), int(version[2])) < (2, 11):
-                yield Hit(
-                    workload.manifest,
-                    (*path, "image"),
-                    f"image {image} does not know workloadIdentity, which needs 2.11.0 or newer",
-                    "use image tag 2.11.0 or newer",
-                )
 
 
 def name(objects: Objects) -> Iterator[Hit]:
@@ -201,14 +173,6 @@ RULES = (
         "No valid authentication was configured.",
         f"{_ISSUES}#269",
         auth,
-    ),
-    Rule(
-        "GW002",
-        "an image that is too old",
-        "error",
-        "No valid authentication was configured.",
-        "Microsoft's workload identity article",
-        old_image,
     ),
     Rule(
         "GW003",

@@ -46,6 +46,7 @@ CASES = [
     ("GW001", "config.service.auth: workloadIdentity", 'config.service.auth: "workloadIdentity "'),
     ("GW001", "  config.service.auth: workloadIdentity\n", ""),
     ("GW002", "gateway:v2", "gateway:2.10.3"),
+    ("GW009", "gateway:v2", "gateway:2.7.2"),
     ("GW003", "            name: apim-gateway-env", "            name: apim-gateway-environment"),
     ("GW010", "  gateway.name: ", '  gateway.name: "="\n  other: '),
     ("GW010", "  gateway.name: ", "  other: "),
