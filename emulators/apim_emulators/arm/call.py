@@ -51,6 +51,7 @@ class Call:
     caller: Caller | None = None
     action: str = ""
     decision: Decision | None = None
+    provider_error: str = ""
 
     @property
     def by(self) -> str:
@@ -115,7 +116,7 @@ class Arm:
                 correlation_id=call.correlation_id,
                 action=call.action,
                 decision=call.decision,
-                error=error,
+                error=error or call.provider_error,
                 uti=call.caller.uti if call.caller else "",
             ),
             duration=self.context.clock.tick() - started,

@@ -1,6 +1,7 @@
 """On to the resource provider: what ARM does with a request for Microsoft.ApiManagement."""
 
 import httpx
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from apim_emulators.arm.call import Arm, call_of
@@ -69,4 +70,15 @@ async def _forward(arm: Arm, request: Request) -> Response:
     except (httpx.HTTPError, httpx.InvalidURL):
         raise ArmRefusedError(PROVIDER_UNAVAILABLE, provider="Microsoft.ApiManagement") from None
     kept = {name: answer.headers[name] for name in _DOWN if name in answer.headers}
+    if answer.status_code >= 400:
+        call.provider_error = _error(answer)
     return Response(answer.content, answer.status_code, kept)
+
+
+def _error(answer: httpx.Response) -> str:
+    """`code: message` of a resource provider's refusal, for the journal."""
+    try:
+        error = msgspec.json.decode(answer.content)["error"]
+        return f"{error['code']}: {error['message']}"
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return ""

@@ -55,6 +55,16 @@ class ObjectApplied:
     places: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ManifestRefused:
+    """The API server took nothing of what was applied. `place` is `file:line:column` of the first problem."""
+
+    kind: ClassVar[str] = "cluster.refused"
+    place: str
+    problem: str
+    fix: str = ""
+
+
 # --- hop 2: admission
 
 
@@ -375,7 +385,7 @@ class EventGridPublished:
 
 @dataclass(frozen=True, slots=True)
 class GraphAnswered:
-    """Microsoft Graph answered a request."""
+    """Microsoft Graph answered a request; of a refusal `error` is the code, `message` its words."""
 
     kind: ClassVar[str] = "graph.request"
     method: str
@@ -383,6 +393,7 @@ class GraphAnswered:
     status: int
     caller: str
     error: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,18 +418,18 @@ class FaultFired:
 
 
 Event = (
-    ObjectApplied | PodAdmitted | ServiceAccountTokenIssued | TokenProjected | PodChanged | DocumentServed
-    | IssuerFetched | TokenAnswered | ArmAnswered | ConfigurationAnswered | TokenAsked | ConfigurationAsked
-    | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded | ResourceChanged | GraphAnswered
-    | ClockMoved | FaultFired | EventGridPublished
+    ObjectApplied | ManifestRefused | PodAdmitted | ServiceAccountTokenIssued | TokenProjected
+    | PodChanged | DocumentServed | IssuerFetched | TokenAnswered | ArmAnswered | ConfigurationAnswered
+    | TokenAsked | ConfigurationAsked | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded
+    | ResourceChanged | EventGridPublished | GraphAnswered | ClockMoved | FaultFired
 )  # fmt: skip
 
 EVENT_TYPES: dict[str, type[Event]] = {
     event_type.kind: event_type
     for event_type in (
-        ObjectApplied, PodAdmitted, ServiceAccountTokenIssued, TokenProjected, PodChanged, DocumentServed,
-        IssuerFetched, TokenAnswered, ArmAnswered, ConfigurationAnswered, TokenAsked, ConfigurationAsked,
-        GatewayChanged, GatewayLogged, RequestServed, WorldLoaded, ResourceChanged, GraphAnswered,
-        ClockMoved, FaultFired, EventGridPublished,
+        ObjectApplied, ManifestRefused, PodAdmitted, ServiceAccountTokenIssued, TokenProjected,
+        PodChanged, DocumentServed, IssuerFetched, TokenAnswered, ArmAnswered, ConfigurationAnswered,
+        TokenAsked, ConfigurationAsked, GatewayChanged, GatewayLogged, RequestServed, WorldLoaded,
+        ResourceChanged, EventGridPublished, GraphAnswered, ClockMoved, FaultFired,
     )
 }  # fmt: skip

@@ -26,7 +26,7 @@ ROUTES: tuple[GraphRoute, ...] = (
     *graph_principals.ROUTES,
 )
 _AUDIENCES = (GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID)
-_ERROR = "graph.error"  # where the ASGI scope keeps the error's code, for the journal
+_ERROR = "graph.error"  # where the ASGI scope keeps the error's code and message, for the journal
 _REQUEST_ID = "graph.request-id"
 _SLASHES = re.compile("/{2,}")
 
@@ -55,7 +55,7 @@ def create_app(context: Context, directory: Directory, settings: Settings | None
 
     async def refuse(request: Request, error: Exception) -> Response:
         refused = error if isinstance(error, GraphError) else GraphError("body-too-large")
-        request.scope[_ERROR] = refused.spec.code
+        request.scope[_ERROR] = (refused.spec.code, refused.message)
         presented = request.headers.get("client-request-id", "")
         return render(
             refused,
@@ -103,6 +103,6 @@ class _Journalled:
 
         await self._app(scope, receive, watched)
         context.journal.append(
-            GraphAnswered(scope["method"], path, status, scope.get(CALLER, ""), scope.get(_ERROR, "")),
+            GraphAnswered(scope["method"], path, status, scope.get(CALLER, ""), *scope.get(_ERROR, ("", ""))),
             duration=context.clock.tick() - started,
         )

@@ -9,8 +9,11 @@ from apim_emulators.core.events import (
     ConfigurationAsked,
     GatewayLogged,
     GraphAnswered,
+    ManifestRefused,
+    ObjectApplied,
     PodAdmitted,
     PodChanged,
+    RequestServed,
     TokenAnswered,
     TokenAsked,
 )
@@ -82,9 +85,15 @@ def _failed(record: Record) -> bool:
         case PodAdmitted():
             return event.outcome != "mutated"
         case PodChanged():
+            if event.phase == "Running":
+                return "probe failed" in event.message
             return event.phase == "Failed" or (event.phase == "Pending" and not _on_its_way(event))
         case GatewayLogged():
             return event.level.lower() == "error"
+        case RequestServed():
+            return event.status == 404 and not event.api
+        case ManifestRefused():
+            return True
     return False
 
 
@@ -93,13 +102,20 @@ def _on_its_way(event: PodChanged) -> bool:
     return not event.reason or (event.reason == "ContainerCreating" and not event.message)
 
 
-# A refusal that its own caller handles: it becomes a failure of the sandbox's user only when asked for.
-_BESIDE = (ArmAnswered, GraphAnswered)
+# What was refused to who sets things up. It is told of when nothing else is broken: a gateway that is
+# down says more than a request that somebody may have tried in vain on purpose.
+_BESIDE = (ArmAnswered, GraphAnswered, ManifestRefused, RequestServed)
 
 
 def _last(trace: Trace, *, mended_too: bool) -> Explanation | None:
+    return _newest(trace, mended_too=mended_too) or _newest(trace, mended_too=mended_too, beside=True)
+
+
+def _newest(trace: Trace, *, mended_too: bool, beside: bool = False) -> Explanation | None:
     for record in reversed(trace.records):
-        if not _failed(record) or isinstance(record.event, _BESIDE):
+        if not _failed(record) or isinstance(record.event, _BESIDE) is not beside:
+            continue
+        if isinstance(record.event, ArmAnswered | GraphAnswered) and record.event.method in ("GET", "HEAD"):
             continue
         if not mended_too and _mended(trace, record):
             continue
@@ -144,6 +160,15 @@ def _keys(trace: Trace, record: Record) -> set[str]:
             )
         case GatewayLogged():
             return {f"asked {event.namespace}"} if event.level.lower() == "error" else set()
+        case ArmAnswered() | GraphAnswered() if event.method not in ("GET", "HEAD"):
+            # A retry names a new object of the same kind: what it has in common is where it lies.
+            return {f"{event.kind} {event.path.partition('?')[0].rpartition('/')[0].lower()}"}
+        case ObjectApplied():
+            return {"applied"}
+        case ManifestRefused():
+            return {"applied"}
+        case RequestServed():
+            return {f"served {event.path}"}
     return set()
 
 

@@ -4,6 +4,7 @@ Foreign clients send no id of ours, and records of several processes come slight
 nothing here goes by position except the choice of the newest among equals.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -29,6 +30,9 @@ from apim_emulators.core.events import (
 from apim_emulators.core.journal import Record
 
 E = TypeVar("E", bound=Event)
+
+
+_TRACE_ID = re.compile(r"Trace ID: ([0-9a-f-]{36})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class Trace:
             seen.event.assertion_jti: _pod(seen.event)
             for seen in self.asked_tokens
             if seen.event.assertion_jti and seen.event.assertion_jti not in self._pod_of_jti
+        }
+        self._pod_of_trace = {
+            found[1]: _pod(seen.event)
+            for seen in self.asked_tokens
+            if (found := _TRACE_ID.search(seen.event.error)) is not None
         }
         self._pod_of_uti = {seen.event.uti: _pod(seen.event) for seen in self.asked_tokens if seen.event.uti}
         for exchange in self.exchanges:
@@ -139,6 +148,8 @@ class Trace:
         """Whose assertion it was: by its `jti`, else by what the token itself says of its pod."""
         if event.assertion_jti in self._pod_of_jti:
             return self._pod_of_jti[event.assertion_jti]
+        if event.trace_id in self._pod_of_trace:
+            return self._pod_of_trace[event.trace_id]
         bound = claim(event, "kubernetes.io")
         if isinstance(bound, dict) and isinstance(bound.get("pod"), dict) and bound["pod"].get("name"):
             return PodName(str(bound.get("namespace", "")), str(bound["pod"]["name"]))
@@ -168,6 +179,8 @@ class Trace:
             same = bool(asked.assertion_jti) and seen.event.assertion_jti == asked.assertion_jti
             if same and asked.ok == (seen.event.status < 400):
                 return seen
+            if seen.event.trace_id and seen.event.trace_id in asked.error:
+                return seen  # no assertion: Entra's words carry the id
         return None
 
     def fetches_of(self, exchange: Seen[TokenAnswered]) -> list[Seen[IssuerFetched]]:

@@ -43,8 +43,11 @@ from apim_emulators.core.events import (
     DocumentServed,
     Event,
     GatewayLogged,
+    GraphAnswered,
     Half,
     IssuerFetched,
+    ManifestRefused,
+    ObjectApplied,
     PodAdmitted,
     PodChanged,
     ResourceChanged,
@@ -120,14 +123,48 @@ def test_an_error_in_the_log_is_over_when_the_gateway_has_its_configuration() ->
     assert explain(story.configured().records) is None
 
 
-@pytest.mark.parametrize("target", [None, "last"])
-def test_what_somebody_else_was_refused_is_not_the_last_failure(target: str | None) -> None:
-    story = healthy()
+def test_a_refused_change_is_told_of_when_nothing_else_is_broken() -> None:
     refused = ArmAnswered("DELETE", GROUP, 403, "x", "somebody", "corr-9", error="AuthorizationFailed")
+    story = healthy()
     record = story.add("arm", refused)
-    assert explain(story.records, target) is None
-    assert explained(story, "corr-9").cause == "arm-refused"
-    assert explained(story, str(record.sequence)).cause == "arm-refused"
+    for target in (None, "last", "corr-9", str(record.sequence)):
+        assert explained(story, target).cause == "arm-refused"
+    broken = lost_reader()
+    broken.add("arm", refused)
+    assert explained(broken).cause == "reader-not-assigned"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ArmAnswered("GET", GROUP, 404, "x", "somebody", "corr-9", error="ResourceNotFound"),
+        GraphAnswered("GET", "/v1.0/applications/x", 404, "x", "Request_ResourceNotFound"),
+    ],
+)
+def test_reading_what_is_not_there_breaks_nothing(event: ArmAnswered | GraphAnswered) -> None:
+    story = healthy()
+    story.add("arm", event)
+    assert explain(story.records) is None
+
+
+def test_a_change_that_worked_later_is_no_trouble_any_more() -> None:
+    story = healthy()
+    path = "/v1.0/applications/x/federatedIdentityCredentials"
+    story.add("graph", GraphAnswered("POST", path, 403, "x", "Directory_ResourceSizeExceeded"))
+    assert explained(story).cause == "credential-limit"
+    story.add("graph", GraphAnswered("POST", path, 201, "x"))
+    assert explain(story.records) is None
+
+
+def test_a_refused_manifest_is_told_until_one_is_taken() -> None:
+    story = healthy()
+    refused = ManifestRefused("k8s/gateway.yaml:7:3", "spec.selector: field is immutable", "put it back")
+    story.add("cluster", refused)
+    found = explained(story)
+    assert (found.cause, found.hop) == ("manifest-refused", 1)
+    assert found.mends[0].command == "apim-sandbox apply -f k8s/gateway.yaml"
+    story.add("cluster", ObjectApplied("Deployment/apim-gateway", NAMESPACE, "unchanged"))
+    assert explain(story.records) is None
 
 
 def test_arm_says_which_action_was_not_granted() -> None:

@@ -14,6 +14,7 @@ from apim_emulators.core.events import (
     GatewayLogged,
     GraphAnswered,
     IssuerFetched,
+    ManifestRefused,
     ObjectApplied,
     PodAdmitted,
     PodChanged,
@@ -52,6 +53,8 @@ def sentence(event: Event) -> tuple[str, Style]:
             aside = "" if event.acted_on else "  (kept, not acted on)"
             where = f"{event.namespace}/" if event.namespace else ""
             return f"{where}{event.object} {event.result}{aside}", ""
+        case ManifestRefused():
+            return f"{event.place} refused: {event.problem}", "failed"
         case PodAdmitted():
             reason = f": {event.reason}" if event.reason else ""
             return f"pod {event.namespace}/{event.pod} {event.outcome}{reason}", _bad(

@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from apim_emulators.core.context import Context
-from apim_emulators.core.events import ObjectApplied
+from apim_emulators.core.events import ManifestRefused, ObjectApplied
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_emulators.webhook.model import USE_LABEL
@@ -99,8 +99,12 @@ class EmbeddedCluster:
     # --- objects
 
     async def apply(self, documents: Iterable[tuple[str, str]]) -> list[Applied]:
-        found = manifests(documents, self._settings.default_namespace)
-        self._refuse(found)
+        try:
+            found = manifests(documents, self._settings.default_namespace)
+            self._refuse(found)
+        except DocumentError as error:
+            self._context.journal.append(ManifestRefused(str(error.place), error.message, error.fix))
+            raise
         accounts = {(one.key.namespace, one.key.name) for one in self._store.of_kind("ServiceAccount")}
         results = [self._apply(one, hints(one, found, accounts)) for one in found]
         self._start_controllers()

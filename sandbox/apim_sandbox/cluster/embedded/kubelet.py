@@ -42,6 +42,8 @@ class _State:
     message: str = ""
     running: bool = False
     started: bool = False  # its startup probe has passed
+    killed_by: str = ""  # the probe for which the kubelet stopped it
+    end: str = ""  # how it ended the last time
     ready: bool = False
     restarts: int = 0
     exit_code: int | None = None
@@ -191,8 +193,7 @@ class PodWorker:
             if backoff:
                 state.reason = "CrashLoopBackOff"
                 state.message = (
-                    f"back-off {backoff:g}s restarting failed container={container.name}: "
-                    f"it ended with exit code {state.exit_code}"
+                    f"back-off {backoff:g}s restarting failed container={container.name}: it {state.end}"
                 )
                 self._event("Warning", "BackOff", f"Back-off restarting failed container {container.name}")
                 self._show()
@@ -233,7 +234,11 @@ class PodWorker:
         self._running.remove(running)
         state.running = state.ready = False
         state.reason = "Completed" if state.exit_code == 0 else "Error"
-        state.message = f"container {container.name} ended with exit code {state.exit_code}"
+        state.end = f"ended with exit code {state.exit_code}"
+        if state.killed_by:
+            state.end += f", stopped since its {state.killed_by} probe failed"
+            state.killed_by = ""
+        state.message = f"container {container.name} {state.end}"
         self._show()
         return started_at
 
@@ -288,7 +293,7 @@ class PodWorker:
                 if success:
                     passed.set()
                 else:
-                    killing.start_soon(self._kill, container, running, "startup")
+                    killing.start_soon(self._kill, container, running, state, "startup")
 
             async with anyio.create_task_group() as killing:
                 loop = ProbeLoop(clock, running, container, container.startup)
@@ -303,7 +308,7 @@ class PodWorker:
 
                 def alive(success: bool) -> None:
                     if not success:
-                        tasks.start_soon(self._kill, container, running, "liveness")
+                        tasks.start_soon(self._kill, container, running, state, "liveness")
 
                 live = ProbeLoop(clock, running, container, container.liveness)
                 tasks.start_soon(live.run, alive, self._failure("Liveness"))
@@ -316,7 +321,8 @@ class PodWorker:
                 ready = ProbeLoop(clock, running, container, container.readiness)
                 tasks.start_soon(ready.run, readiness, self._failure("Readiness"))
 
-    async def _kill(self, container: Container, running: RunningContainer, probe: str) -> None:
+    async def _kill(self, container: Container, running: RunningContainer, state: _State, probe: str) -> None:
+        state.killed_by = probe
         self._event(
             "Normal", "Killing", f"Container {container.name} failed {probe} probe, will be restarted"
         )

@@ -7,8 +7,11 @@ from apim_emulators.core.events import (
     ConfigurationAnswered,
     ConfigurationAsked,
     GatewayLogged,
+    GraphAnswered,
+    ManifestRefused,
     PodAdmitted,
     PodChanged,
+    RequestServed,
     TokenAnswered,
     TokenAsked,
 )
@@ -19,6 +22,7 @@ from apim_sandbox.insight.causes import (
     entra_federation,
     gateway,
     rbac,
+    refused,
     webhook,
 )
 from apim_sandbox.insight.causes.facts import Failure
@@ -75,9 +79,19 @@ def explain(failure: Failure) -> Explanation | None:
             return gateway.configuration(failure, event)
         case ConfigurationAsked(status=status) as event if status is not None and status >= 400:
             return gateway.configuration(failure, event)
-        case ArmAnswered(status=status) as event if status >= 400:
+        case ArmAnswered(status=401) as event:
             return rbac.arm_refused(failure, event)
-        case PodChanged(phase="Failed" | "Pending") as event if event.reason:
+        case ArmAnswered(status=403, decision=decision) as event if decision is not None:
+            return rbac.arm_refused(failure, event)
+        case ArmAnswered(status=status) as event if status >= 400:
+            return refused.arm(failure, event)
+        case GraphAnswered(status=status) as event if status >= 400:
+            return refused.graph(failure, event)
+        case ManifestRefused() as event:
+            return refused.manifest(failure, event)
+        case RequestServed(status=404, api="") as event:
+            return refused.api(failure, event)
+        case PodChanged() as event if event.reason:
             return gateway.pod(failure, event)
         case GatewayLogged(level="Error" | "error") as event:
             return gateway.logged(failure, event)

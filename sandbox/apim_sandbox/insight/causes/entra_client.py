@@ -1,5 +1,7 @@
 """Who asks, at which tenant, for what, and whether Entra is well: the codes beside the assertion."""
 
+from dataclasses import replace
+
 from apim_emulators.core.events import TokenAnswered
 from apim_sandbox.insight import codes
 from apim_sandbox.insight.causes.facts import (
@@ -54,6 +56,9 @@ def client(failure: Failure, event: TokenAnswered) -> Explanation:
         7000229: "the application has no service principal in this tenant",
     }
     text = names.get(event.code or 0, "no application of this tenant has the client id")
+    mistaken = _by_object_id(failure, event)
+    if mistaken is not None:
+        return mistaken
     facts = [Fact("client id", event.client_id or "(empty)"), Fact("tenant", event.tenant)]
     if known:
         facts.append(Fact("applications here", ", ".join(known[:4])))
@@ -70,6 +75,31 @@ def client(failure: Failure, event: TokenAnswered) -> Explanation:
         enable = az("ad sp update", id=event.client_id, set="accountEnabled=true")
         mends = [Mend("cloud", "enable sign-in for the service principal", event.client_id, enable)]
     return _explanation(event, text, tuple(facts), mends=tuple(mends))
+
+
+def _by_object_id(failure: Failure, event: TokenAnswered) -> Explanation | None:
+    """The portal shows two GUIDs beside each other: whether the wrong one was taken."""
+    seen = failure.trace.resources.get(event.client_id.lower())
+    if event.code != 700016 or seen is None or seen.event.type not in ("application", "servicePrincipal"):
+        return None
+    kinds = {"application": "the application", "servicePrincipal": "the service principal"}
+    app_id = str(
+        seen.event.after.get("app_id") or seen.event.after.get("appId") or "<application (client) id>"
+    )
+    told = _explanation(
+        event,
+        f'the client id is the object id of {kinds[seen.event.type]} "{seen.event.name}"',
+        (Fact("tenant", event.tenant),),
+        pairs=(Comparison("client id", app_id, event.client_id),),
+        mends=(
+            Mend(
+                "manifest",
+                f'azure.workload.identity/client-id: "{app_id}"',
+                account_place(failure.trace, event, "client-id"),
+            ),
+        ),
+    )
+    return replace(told, cause="client-id-is-object-id")
 
 
 def tenant(failure: Failure, event: TokenAnswered) -> Explanation:

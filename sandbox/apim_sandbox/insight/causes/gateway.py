@@ -110,6 +110,8 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
     elif "tokenfileunreadable" in low:
         cause = "token-file-unreadable"
         mend = Mend("manifest", "securityContext.fsGroup, so that the container's user may read it", where)
+    elif "probe failed" in low:
+        return _probe(event, text, where)
     elif "crashloop" in low or event.phase == "Failed":
         cause = "gateway-crashed"
         mend = Mend("program", "read the container's log", "", f"apim-sandbox logs {event.pod}")
@@ -119,6 +121,26 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
         headline=f"Pod {event.pod} does not run: {text.rstrip('.')}.",
         facts=(Fact("phase", event.phase), Fact("reason", reason)),
         mends=(mend,),
+    )
+
+
+def _probe(event: PodChanged, text: str, where: str) -> Explanation:
+    probe = "startup" if "startup probe failed" in text else "liveness"
+    return Explanation(
+        cause=f"{probe}-probe-failed",
+        hop=9,
+        headline=f"Pod {event.pod} is stopped again and again (hop 9): its {probe} probe failed.",
+        facts=(Fact("reason", event.reason), Fact("message", text)),
+        mends=(
+            Mend(
+                "manifest",
+                f"{probe}Probe: a failureThreshold times periodSeconds that the first configuration "
+                "fits into, such as 30 times 10 s",
+                where,
+            ),
+        ),
+        seen_in_the_field="three times ten seconds are too little for a first synchronization "
+        "(Azure/api-management-self-hosted-gateway, pull request 325).",
     )
 
 

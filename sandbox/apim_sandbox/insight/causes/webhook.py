@@ -11,6 +11,7 @@ LABEL = 'azure.workload.identity/use: "true"'
 CLIENT_ID = "azure.workload.identity/client-id"
 TENANT_ID = "azure.workload.identity/tenant-id"
 EXPIRATION = "azure.workload.identity/service-account-token-expiration"
+SKIP = "azure.workload.identity/skip-containers"
 LABEL_FIELD = "labels/azure.workload.identity/use"
 
 
@@ -156,6 +157,26 @@ def not_called(_: Failure, event: PodAdmitted) -> Explanation:
     )
 
 
+def _left_out(failure: Failure, event: PodAdmitted) -> Explanation:
+    """The pod got the token's volume, and no container anything of it."""
+    return Explanation(
+        cause="container-skipped",
+        hop=2,
+        headline=f"The webhook left the containers of pod {event.pod} out (hop 2): {SKIP} names them.",
+        facts=(
+            Fact("so", "the pod has a token volume, its containers neither AZURE_* variables nor the mount"),
+        ),
+        mends=(
+            Mend(
+                "manifest",
+                f"spec.template.metadata.annotations: take the gateway's container out of {SKIP}",
+                _place(failure, event, f"annotations/{SKIP}", "annotations"),
+            ),
+        ),
+        seen_in_the_field="an annotation copied from a pod where it keeps the identity from a sidecar.",
+    )
+
+
 def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
     """The webhook changed the pod, but had no client id or tenant id to give."""
     account = f"ServiceAccount/{event.service_account}"
@@ -165,8 +186,10 @@ def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
         place = place_of(failure.trace, account, event.namespace, *fields)
         return place or f"ServiceAccount {event.service_account}"
 
-    if event.outcome != "mutated" or not event.added_env:
+    if event.outcome != "mutated":
         return None
+    if not event.added_env:
+        return _left_out(failure, event) if event.added_volumes else None
     if "AZURE_CLIENT_ID" not in event.added_env:
         return Explanation(
             cause="client-id-annotation-missing",
