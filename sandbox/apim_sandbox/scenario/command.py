@@ -73,8 +73,13 @@ def run_scenarios(
             sys.stdout.buffer.write(report.json_line(proof.broken))
             sys.stdout.buffer.flush()
     else:
-        with progress(terminal, f"running {len(scenarios)} scenarios"):
-            proofs = list(running)
+        if site.on == "embedded":
+            with progress(terminal, f"running {len(scenarios)} scenarios"):
+                proofs = list(running)
+        else:
+            for proof in running:  # seconds each: none is kept back
+                proofs.append(proof)
+                terminal.print([report.outcome(proof.broken, len(proofs), len(scenarios))])
         if walk:
             _show_walks(terminal, [proof.broken for proof in proofs])
         terminal.print(report.summary([proof.broken for proof in proofs], timer.tick() - begun))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import anyio
 import httpx
 
+from apim_emulators.core.events import PodChanged
 from apim_emulators.core.journal import Record
 from apim_sandbox.client import AsyncSandbox, SandboxError
 from apim_sandbox.client.shapes import PodShown
@@ -98,7 +99,13 @@ async def _look(layout: Layout) -> None:
 async def _put_back(layout: Layout) -> None:
     async with _connected(layout) as sandbox:
         await sandbox.load_world(content(default_world()))
+        since = (await sandbox.status())["journal"]
         await sandbox.apply([article_manifest()])
+        await sandbox.wait_for("the article's gateway", _ready, since=since, timeout=GONE)
+
+
+def _ready(record: Record) -> bool:
+    return isinstance(record.event, PodChanged) and record.event.ready
 
 
 async def emptied(sandbox: AsyncSandbox, applied: Sequence[tuple[str, str]]) -> None:

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import msgspec
 
 from apim_sandbox.cli.render.explanation import explanation_lines
-from apim_sandbox.cli.render.line import EMPTY, Line, line, paragraph
+from apim_sandbox.cli.render.line import EMPTY, Line, Style, line, paragraph
 from apim_sandbox.cli.render.tables import table
 from apim_sandbox.cli.render.walk import render as walk_lines
 from apim_sandbox.scenario.checks import Verdict
@@ -47,6 +47,15 @@ def summary(results: Sequence[Result], took: float) -> list[Line]:
         lines.append(line(("skipped ", "info"), f"{result.scenario.id}   {result.skipped}"))
     lines += [EMPTY, _total(results, took)]
     return lines
+
+
+def outcome(result: Result, number: int, of: int) -> Line:
+    """One scenario as soon as it has ended, the `number`th of so many."""
+    style: Style = "info" if result.skipped else "failed" if result.failed else "ok"
+    word = "skipped" if result.skipped else style
+    took = "" if result.skipped else f"   {result.took:.1f} s"
+    count = f"{number:>{len(str(of))}}/{of}"
+    return line(f"  {count}  ", (f"{word:<7}", style), f"  {result.scenario.id}{took}")
 
 
 def failure(result: Result) -> list[Line]:
@@ -179,6 +188,7 @@ def _plain(result: Result) -> dict[str, Any]:
         "id": scenario.id,
         "title": scenario.title,
         "outcome": "skipped" if result.skipped else "passed" if result.passed else "failed",
+        "on": result.on,
         "seed": result.seed,
         "tags": {"hop": scenario.tags.hop, "actor": scenario.tags.actor, "code": scenario.tags.code},
         "problem": result.problem or result.skipped,

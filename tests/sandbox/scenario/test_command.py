@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from apim_sandbox.cli.app import app
 from apim_sandbox.documents import DocumentError
+from apim_sandbox.instance import InstanceError
 
 runner = CliRunner()
 
@@ -87,3 +88,39 @@ def test_tags_that_no_scenario_has_together_are_refused() -> None:
     result = runner.invoke(app, ["scenario", "run", "webhook", "code:AADSTS700213"])
     assert isinstance(result.exception, DocumentError)
     assert "no scenario is all of that" in str(result.exception)
+
+
+def test_on_a_cluster_that_is_not_up(tmp_path: Path) -> None:
+    """The next thing to type is said; nothing has run."""
+    arguments = ["scenario", "run", "rbac", "--on", "kind", "--name", "nobody", "--state-dir", str(tmp_path)]
+    result = runner.invoke(app, arguments)
+    assert isinstance(result.exception, InstanceError)
+    assert (str(result.exception), result.exception.hint) == (
+        "no kind sandbox called nobody is up", "apim-sandbox kind up --name nobody",
+    )  # fmt: skip
+
+
+def test_what_cannot_run_there_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    """It is no failure, and it has not passed."""
+    path, junit = tmp_path / "one.yaml", tmp_path / "junit.xml"
+    path.write_text(
+        "id: one\ntitle: One\nstory: Once.\nsource: here\ntags: {hop: 9, actor: you}\n"
+        "notOn: {live: a second node is needed}\nexpect:\n  - {gateway: ready}\n"
+    )
+    result = runner.invoke(app, ["scenario", "run", str(path), "--on", "live", "--junit", str(junit)])
+    assert result.exit_code == 0
+    assert "skipped one   a second node is needed" in result.output
+    assert result.output.splitlines()[-1].startswith("0 passed, 1 skipped of 1 scenarios")
+    assert 'skipped="1"' in junit.read_text()
+
+
+def test_list_tells_how_many_cannot_run_in_a_place() -> None:
+    """Show tells why."""
+    listed = runner.invoke(
+        app, ["scenario", "list", "oidc/clock-ahead", "rbac/reader-denied", "--on", "kind"]
+    )
+    assert "rbac/reader-denied" in listed.output
+    assert "oidc/clock-ahead" not in listed.output
+    assert "1 scenarios; 1 can't run on kind." in listed.output
+    shown = runner.invoke(app, ["scenario", "show", "oidc/clock-ahead"])
+    assert "kind      skews the signer's clock: the API server signs by the machine's time" in shown.output

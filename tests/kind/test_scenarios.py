@@ -1,0 +1,56 @@
+"""The catalogue's own files on a real cluster: what they expect is seen, and explained in the same words.
+
+Those whose cause is in the world or the manifest alone run in every `scripts/test kind`, the others
+that can run on kind in `scripts/test kind_lives`.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from tests.kind.conftest import Kind
+
+from apim_sandbox.scenario.catalogue import folder
+from apim_sandbox.scenario.kind import borrowed
+from apim_sandbox.scenario.load import Loaded, load_all
+from apim_sandbox.scenario.places import why_not
+from apim_sandbox.scenario.runner import Result, run
+from apim_sandbox.scenario.venue import Site
+
+ABLE = [one for one in load_all([folder()]) if not why_not(one, "kind")]
+# The hops that a real cluster does itself, and what follows from them at Entra and ARM.
+OFTEN = {"cluster", "entra", "healthy", "rbac", "webhook"}
+POD = re.compile(r"\bapim-gateway-[a-z0-9]{5,10}-[a-z0-9]{5}\b")
+
+
+def _tier(one: Loaded) -> pytest.MarkDecorator:
+    scenario = one.scenario
+    plain = not (scenario.cause.timeline or scenario.timeline or scenario.mend)
+    return pytest.mark.kind if plain and scenario.folder in OFTEN else pytest.mark.kind_lives
+
+
+@pytest.fixture(scope="module")
+def site(kind: Kind) -> Iterator[Site]:
+    """The session's cluster; afterwards the article's gateway is back, for the other files."""
+    with borrowed(kind.layout):
+        yield Site("kind", kind.layout)
+
+
+@pytest.mark.parametrize("loaded", [pytest.param(one, id=one.scenario.id, marks=_tier(one)) for one in ABLE])
+def test_a_scenario_shows_on_a_real_cluster_what_it_shows_in_virtual_time(loaded: Loaded, site: Site) -> None:
+    """The same expectations are met, and the explanation's first line is the same but for pods' names."""
+    real = run(loaded, site=site)
+    assert (real.problem, real.skipped, real.failures) == ("", "", ())
+    assert _first_line(real) == _first_line(run(loaded))
+
+
+@pytest.mark.kind
+def test_enough_of_the_catalogue_runs_on_kind() -> None:
+    """In every run, and in the long one."""
+    tiers = [_tier(one).name for one in ABLE]
+    assert tiers.count("kind") >= 25
+    assert tiers.count("kind_lives") >= 25
+
+
+def _first_line(result: Result) -> str:
+    return "" if result.explanation is None else POD.sub("POD", result.explanation.headline)
