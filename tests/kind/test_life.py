@@ -48,6 +48,9 @@ def test_a_killed_up_is_taken_up_again_beside_the_first(kind: Kind, second: Kind
     docker("rm", "--force", second.layout.node)  # somebody deletes the cluster behind our back
     status = apim_sandbox("kind", "status", *second.state_option, check=False)
     assert (status.returncode, "gone: somebody deleted it" in status.stdout) == (3, True)
+    again = second.up()
+    assert f"{SECOND} created" in again.stdout
+    assert "Ready in" in again.stdout
     second.down()
     assert docker("ps", "-aq", "--filter", f"label=apim-sandbox.cluster={SECOND}") == ""
     assert docker("network", "ls", "-q", "--filter", f"name=^{second.layout.network}$") == ""

@@ -2,9 +2,10 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
-from tests.kind.conftest import Kind, sa_public_key
+from tests.kind.conftest import Kind, apim_sandbox, sa_public_key
 
 from apim_emulators.core.events import TokenProjected
 from apim_emulators.core.jose import kubernetes_key_id, parse
@@ -119,6 +120,25 @@ def test_a_second_up_changes_nothing(kind: Kind) -> None:
     assert _containers(kind) == before
     assert "created" not in done.stdout
     assert "Ready in" in done.stdout
+
+
+def test_a_switched_context_changes_nothing(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's current context, in the sandbox's own file or in the user's: it is never asked."""
+    nowhere = tmp_path / "config"
+    nowhere.write_text("{apiVersion: v1, kind: Config, current-context: production}")
+    monkeypatch.setenv("KUBECONFIG", str(nowhere))
+    kind.kubectl("config", "set-context", "production", "--cluster=production")
+    kind.kubectl("config", "use-context", "production")
+    try:
+        assert "Ready in" in kind.up().stdout
+        status = apim_sandbox("kind", "status", *kind.state_option)
+        assert "  cluster     running\n" in status.stdout
+    finally:
+        kind.kubectl("config", "use-context", kind.layout.context)
+        kind.kubectl("config", "delete-context", "production")
+    assert nowhere.read_text() == "{apiVersion: v1, kind: Config, current-context: production}"
 
 
 def test_the_users_kubeconfig_is_not_touched(kind: Kind) -> None:

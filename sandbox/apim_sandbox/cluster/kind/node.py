@@ -51,7 +51,9 @@ async def ensure(layout: Layout, cluster: Cluster, node_image: str | None, *, ke
         # Killed while it was being made: nothing in it can be relied upon.
         await delete(layout)
         done = "made anew"
-    layout.created.unlink(missing_ok=True)
+    # Those of a cluster that somebody deleted would name its CA.
+    for path in (layout.created, layout.kubeconfig, layout.inner_kubeconfig):
+        path.unlink(missing_ok=True)
     config = kind_config(cluster, layout.signing_key, layout.public_key)
     await tools.run(
         "kind", "create", "cluster", "--name", layout.name, "--kubeconfig", str(layout.kubeconfig),
