@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import yaml
 
 from apim_sandbox.cli.app import app
 
-CI = Path(__file__).parents[2] / "docs" / "ci.md"
+ROOT = Path(__file__).parents[2]
+CI = ROOT / "docs" / "ci.md"
 # Heading of the system before each block, then the block.
 BLOCKS = re.findall(r"(?ms)^(GitHub Actions|GitLab CI|Azure Pipelines).*?```yaml\n(.*?)```", CI.read_text())
 
@@ -42,6 +45,45 @@ def scripts(system: str, content: dict[str, Any]) -> list[str]:
     assert set(content) <= {"pool", "variables", "steps"}
     assert all(("task" in step) != ("script" in step) for step in content["steps"])
     return [step["script"] for step in content["steps"] if "script" in step]
+
+
+SCHEMAS = {
+    "GitHub Actions": ("vendor.github-workflows",),
+    "GitLab CI": ("vendor.gitlab-ci", "--data-transform", "gitlab-ci"),
+    "Azure Pipelines": ("vendor.azure-pipelines", "--data-transform", "azure-pipelines"),
+}
+
+
+def check(schema: tuple[str, ...], file: Path) -> str:
+    """What the published schema of a system, as check-jsonschema carries it, says of a file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(file)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize(
+    ("system", "text"), BLOCKS, ids=[f"{system} {i}" for i, (system, _) in enumerate(BLOCKS)]
+)
+def test_examples_are_valid_by_their_systems_own_schema(system: str, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    file.write_text(text)
+    assert check(SCHEMAS[system], file) == ""
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.override.example.yaml"])
+def test_compose_files_are_valid_by_composes_schema(name: str) -> None:
+    assert check(("vendor.compose-spec",), ROOT / name) == ""
+
+
+@pytest.mark.parametrize("system", SCHEMAS)
+def test_the_schemas_do_refuse(system: str, tmp_path: Path) -> None:
+    """A misspelled key is found, so that silence of the others means something."""
+    text = next(text for one, text in BLOCKS if one == system)
+    file = tmp_path / "example.yaml"
+    file.write_text(re.sub(r"(?m)^(\s*)(steps|script):", r"\1skripts:", text))
+    assert "errors were encountered" in check(SCHEMAS[system], file)
 
 
 def test_three_systems_have_three_examples_each() -> None:
