@@ -106,6 +106,8 @@ def read_settings(
         return parse(env)
     except SettingsError as error:
         writer = GatewayLog(log_settings(env), log, clock, journal, pod)
+        for note in error.notes:
+            writer.emit("warn", "GatewayStartup", note.message)
         for problem in error.problems:
             writer.emit("error", "GatewayStartup", problem.message)
         return None

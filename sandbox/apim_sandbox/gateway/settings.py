@@ -109,11 +109,15 @@ class Settings:
 
 
 class SettingsError(ValueError):
-    """The gateway can't start with this environment; `problems` says why, one entry a cause."""
+    """The gateway can't start with this environment; `problems` says why, one entry a cause.
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    `notes` are what else is worth saying of it, such as a misspelled name that is now missing.
+    """
+
+    def __init__(self, problems: tuple[Problem, ...], notes: tuple[Problem, ...]) -> None:
         super().__init__(" ".join(problem.message for problem in problems))
         self.problems = problems
+        self.notes = notes
 
 
 def parse(env: Mapping[str, str]) -> Settings:
@@ -134,7 +138,7 @@ def parse(env: Mapping[str, str]) -> Settings:
             )
         )
     if problems or authentication is None:
-        raise SettingsError(tuple(problems))
+        raise SettingsError(tuple(problems), tuple(notes))
     return Settings(
         gateway_name=name,
         endpoint=endpoint,

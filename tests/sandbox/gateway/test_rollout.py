@@ -1,9 +1,9 @@
 """Rolling restarts of several replicas."""
 
 import anyio
-from tests.sandbox.gateway.story import story
+from tests.sandbox.gateway.story import GATEWAY, Story, story
 
-from apim_emulators.core.events import RequestServed
+from apim_emulators.core.events import GatewayChanged, RequestServed
 from apim_sandbox.virtual import run_virtual
 
 THREE = {"replicas: 1": "replicas: 3"}
@@ -46,3 +46,30 @@ async def roll() -> None:
 def test_a_rolling_restart_of_three_replicas_loses_no_request() -> None:
     """Old pods serve until new ones are ready; every call gets its answer, and every pod served."""
     run_virtual(roll)
+
+
+async def share() -> None:
+    second = {
+        "  name: apim-gateway\n": "  name: apim-gateway-b\n",
+        "app: apim-gateway": "app: apim-gateway-b",
+    }
+    async with story() as it:
+        await it.deploy()
+        await it.deploy(second)
+        assert len(await it.pods()) == 2
+        await it.arm("DELETE", f"{GATEWAY}/apis/echo-api")
+        await it.sandbox.sleep(600)
+        assert await it.call() == [404, 404]
+        assert [len(it.lines(name)) for name in ("TenantStarted", "TenantRecycled")] == [2, 0]
+        assert len(it.lines("EventSnapshotRestored")) == 2
+        ends = {pod: [one for one in it.events(GatewayChanged) if one.pod == pod][-1] for pod in pods_of(it)}
+        assert len({(one.state, one.revision) for one in ends.values()}) == 1
+
+
+def pods_of(it: Story) -> set[str]:
+    return {one.pod for one in it.events(GatewayChanged)}
+
+
+def test_two_deployments_of_one_gateway_share_its_feed_in_peace() -> None:
+    """Each takes one snapshot, then follows the same events; neither makes the other start again."""
+    run_virtual(share)

@@ -18,10 +18,12 @@ from tests.sandbox.gateway.story import (
     SUBSCRIPTION,
     VALIDATOR,
     VALIDATOR_ROLE,
+    Story,
     story,
 )
 
 from apim_emulators.core.events import ConfigurationAnswered
+from apim_emulators.core.faults import Planned, make_fault
 from apim_emulators.core.vocabulary import GET_CONFIGURATION
 from apim_sandbox.client import SandboxError
 from apim_sandbox.virtual import run_virtual
@@ -293,6 +295,58 @@ async def a_service_account_without_its_annotation() -> None:
         assert "Missing required arguments: 'client_id'" in it.lines("ConfigurationApiV2NotAvailable")[0]
 
 
+STARTUP = """\
+        startupProbe:
+          httpGet: {path: /status-0123456789abcdef, port: http}
+        readinessProbe:
+"""
+
+
+def away(it: Story, seconds: float) -> None:
+    """The configuration API answers nobody for `seconds` from now."""
+    until = it.sandbox.clock.now() + seconds
+    it.sandbox.faults.add(Planned("away", "apim", make_fault("status", code=503), until=until))
+
+
+@row(26)
+async def a_startup_probe_with_its_default_of_three_failures() -> None:
+    """3 x 10 s: a first sync that takes longer is killed each time; ten failures let it come through."""
+    for threshold, restarts in ((None, 1), (10, 0)):
+        probe = STARTUP.replace(
+            "startupProbe:\n", f"startupProbe:\n          failureThreshold: {threshold}\n"
+        )
+        async with story() as it:
+            away(it, 30)
+            await it.deploy({"        readinessProbe:\n": probe if threshold else STARTUP}, 120)
+            assert [(pod.restarts, pod.ready) for pod in await it.pods()] == [(restarts, True)]
+            killed = [
+                one for one in await it.sandbox.cluster.events() if "failed startup probe" in one.message
+            ]
+            assert len(killed) == restarts
+
+
+@row(27)
+async def a_copy_that_can_not_be_restored_while_the_cloud_is_away() -> None:
+    """503 at the startup probe, restart after restart, until there is a configuration to be had."""
+    volume = "      volumes:\n      - {name: backup, emptyDir: {}}\n      containers:\n"
+    mount = "        volumeMounts:\n        - {name: backup, mountPath: /apim/config}\n"
+    async with story() as it:
+        away(it, 600)
+        await it.deploy({"      containers:\n": volume, "        readinessProbe:\n": mount + STARTUP}, 15)
+        assert it.lines("LoadBackupLocationNotFound") == []
+        missing = it.lines("ConfigInitialSyncFailed")[0]
+        lock = Path(re.findall(r"ConfigurationNotFoundException: (\S+snapshot\.lock\.json)", missing)[0])
+        lock.write_text('{"file": "snapshot-')  # noqa: ASYNC240  a virtual run has no threads
+        await it.sandbox.sleep(500)
+        assert "snapshot.lock.json can't be read: " in it.lines("ConfigInitialSyncFailed")[-1]
+        probed = {one.message for one in await it.sandbox.cluster.events() if one.reason == "Unhealthy"}
+        assert "Startup probe failed: HTTP probe failed with statuscode: 503" in probed
+        assert [(pod.ready, pod.restarts > 3) for pod in await it.pods()] == [(False, True)]
+        await it.sandbox.sleep(300)
+        assert await it.ready() == [True]
+        assert '"sha256"' in lock.read_text()  # noqa: ASYNC240
+
+
 @row(28)
 async def a_warning_that_is_none() -> None:
     """No volume for backups: one line, and a healthy gateway."""
@@ -300,6 +354,30 @@ async def a_warning_that_is_none() -> None:
         await it.deploy()
         assert len(it.lines("LoadBackupLocationNotFound")) == 1
         assert (it.answers(), await it.ready()) == (HEALTHY, [True])
+
+
+@row(31)
+async def a_node_that_is_too_small() -> None:
+    """The article's pod asks for two processors; a node of two has less than that left."""
+    async with story({"    webhook:\n": '    node: {cpu: "1900m"}\n    webhook:\n'}) as it:
+        await it.deploy()
+        (pod,) = await it.pods()
+        assert (pod.phase, pod.message) == ("Pending", "0/1 nodes are available: 1 Insufficient cpu.")
+        assert it.answers() == []
+
+
+@row(32)
+async def underscores_in_place_of_dots() -> None:
+    """Where a platform refuses dots in names: the setting that was meant is then missing."""
+    async with story() as it:
+        await it.deploy({NAME: "gateway_name: on-prem"})
+        said, missing = (line.partition("message: ")[2] for line in it.lines("GatewayStartup")[:2])
+        assert said == (
+            "Setting 'gateway_name' is not a setting of the gateway and is ignored. "
+            "Did you mean 'gateway.name'?"
+        )
+        assert missing == "'gateway.name' is not set; it is required with Microsoft Entra sign-in."
+        assert it.answers() == []
 
 
 @row(33)
@@ -406,12 +484,21 @@ def test_a_report_is_reproduced_from_its_cause(number: int) -> None:
 
 
 def test_the_page_of_reports_lists_each_once_and_where_it_belongs() -> None:
-    """All 48; in the first table those that are reproduced here, in the second the others."""
-    page = (Path(__file__).parents[3] / "docs/reports.md").read_text(encoding="utf-8")
-    first, second = page.split("## Not by that test")
+    """All 48: reproduced here, by another test that exists, or not and why."""
+    root = Path(__file__).parents[3]
+    page = (root / "docs/reports.md").read_text(encoding="utf-8")
+    here, rest = page.split("## Reproduced by another test")
+    elsewhere, missing = rest.split("## Not reproduced")
 
     def numbers(part: str) -> list[int]:
         return [int(found) for found in re.findall(r"^\| (\d+) \|", part, re.MULTILINE)]
 
-    assert numbers(first) == sorted(ROWS)
-    assert numbers(second) == sorted(set(range(1, 49)) - set(ROWS))
+    assert numbers(here) == sorted(ROWS)
+    assert sorted((*ROWS, *numbers(elsewhere), *numbers(missing))) == list(range(1, 49))
+    assert re.findall(r"^## .* \((\d+)\)$", page, re.MULTILINE) == [
+        str(len(numbers(part))) for part in (here, elsewhere, missing)
+    ]
+    for row in elsewhere.splitlines():
+        assert "::test_" in row or not row.startswith(tuple(f"| {digit}" for digit in range(10))), row
+    for file, name in re.findall(r"`(tests/\S+\.py)::(\w+)`", page):
+        assert f"def {name}(" in (root / file).read_text(encoding="utf-8"), f"{file}::{name}"

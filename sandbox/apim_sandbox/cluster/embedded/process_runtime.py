@@ -17,7 +17,7 @@ import anyio
 import anyio.abc
 
 from apim_sandbox.cluster.embedded.logs import LogBuffer
-from apim_sandbox.cluster.embedded.paths import rewritten
+from apim_sandbox.cluster.embedded.paths import backup_variable, rewritten
 from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
 
 GATEWAY_IMAGES = ("mcr.microsoft.com/azure-api-management/gateway:*",)
@@ -72,7 +72,7 @@ class ProcessRuntime:
         descriptors = [read_end, *(one.fileno() for one in sockets.values())]
         listen = ",".join(f"{port}=fd:{one.fileno()}" for port, one in sockets.items())
         env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        env.update(rewritten(start.env, start.mounts))
+        env.update(backup_variable(start.mounts) | rewritten(start.env, start.mounts))
         env.update(self._extras)
         env.update(
             APIM_SANDBOX_LISTEN=listen,

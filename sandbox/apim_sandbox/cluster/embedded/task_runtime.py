@@ -11,7 +11,7 @@ from starlette.types import Message, Scope
 from apim_emulators.core.journal import ActorJournal
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.cluster.embedded.logs import LogBuffer
-from apim_sandbox.cluster.embedded.paths import rewritten
+from apim_sandbox.cluster.embedded.paths import backup_variable, rewritten
 from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
 from apim_sandbox.gateway.gateway import Gateway, virtual_gateway
 from apim_sandbox.gateway.pod import PodIdentity
@@ -138,8 +138,9 @@ class TaskRuntime:
         def read_file(path: str) -> str:
             return read_in_pod(path, start.mounts)
 
+        env = backup_variable(start.mounts) | dict(start.env)
         gateway = virtual_gateway(
-            start.env, pod, clock=clock, ids=self.around.ids.child(f"gateway/{start.namespace}/{start.pod}"),
+            env, pod, clock=clock, ids=self.around.ids.child(f"gateway/{start.namespace}/{start.pod}"),
             journal=ActorJournal(self.around.sink, "gateway", clock), http=self.around.http,
             log=log, read_file=read_file,
         )  # fmt: skip
