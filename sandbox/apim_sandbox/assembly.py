@@ -21,12 +21,14 @@ from apim_emulators.core.journal import ActorJournal, Sink
 from apim_emulators.core.keys import KeySource, public_key_ids
 from apim_emulators.core.store import Stores
 from apim_emulators.core.vocabulary import Actor
+from apim_emulators.oidc.model import token_proxy_host
 from apim_sandbox.hosts import ByAddress, HostTable
 from apim_sandbox.instance import Secrets
 from apim_sandbox.world import seed
 from apim_sandbox.world.model import Cluster, World
 from apim_sandbox.world.resolve import services, tenant
 
+ROOT_CA = "kube-root-ca.crt"  # the ConfigMap with the cluster's CA, in every namespace
 EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
 
 
@@ -110,11 +112,14 @@ class Assembly:
                     cluster.name, cluster.issuer, max_token_expiration=_whole(cluster.max_token_expiration)
                 )
             )
+            for binding in seed.identity_bindings(self.world, cluster):
+                state.put_identity_binding(binding)
         app = self._gate(create_app(context, state), "oidc", context)
         for host in issuer_hosts(self.world):
             self.hosts.exact[host] = app
         self.hosts.exact[names.KUBERNETES_HOST] = app
         self.hosts.domains["clusters.sandbox.test"] = app
+        self.hosts.domains[names.TOKEN_PROXY_DOMAIN] = app
 
     def _webhook(self) -> None:
         from apim_emulators.webhook.app import create_app
@@ -127,8 +132,18 @@ class Assembly:
                 "AZURE_TENANT_ID": webhook_tenant(self.world, cluster),
                 "AZURE_ENVIRONMENT": chosen.environment,
             }
+            flags = ["--audience", chosen.audience]
+            if cluster.identity_bindings and chosen.profile == "1.6.0":
+                endpoint = chosen.custom_token_endpoint
+                flags += ["--custom-token-endpoint-annotation-suffix", endpoint.annotation_suffix]
+                flags += ["--custom-token-endpoint-audience", endpoint.audience]
+                environment |= {
+                    "AZURE_KUBERNETES_TOKEN_PROXY": f"https://{names.KUBERNETES_HOST}",
+                    "AZURE_KUBERNETES_SNI_NAME": token_proxy_host(cluster.name),
+                    "AZURE_KUBERNETES_CA_CONFIGMAP_NAME": ROOT_CA,
+                }
             settings = configure(
-                ("--audience", chosen.audience), environment,
+                flags, environment,
                 admin_token=self.around.secrets.admin, profile=chosen.profile,
             )  # fmt: skip
             self.hosts.exact[names.WEBHOOK_HOST] = self._gate(
@@ -236,7 +251,12 @@ class Assembly:
 def emulated_hosts(world: World, emulator: str) -> tuple[str, ...]:
     """The hosts of an emulator that runs in another process; a leading `*.` stands for a whole domain."""
     return {
-        "oidc": (*issuer_hosts(world), names.KUBERNETES_HOST, "*.clusters.sandbox.test"),
+        "oidc": (
+            *issuer_hosts(world),
+            names.KUBERNETES_HOST,
+            "*.clusters.sandbox.test",
+            f"*.{names.TOKEN_PROXY_DOMAIN}",
+        ),
         "webhook": (names.WEBHOOK_HOST,),
         "entra": (names.LOGIN_HOST, names.GRAPH_HOST),
         "arm": (names.ARM_HOST,),
@@ -256,8 +276,11 @@ def _custom_hosts(world: World) -> Iterator[str]:
 
 
 def issuer_hosts(world: World) -> tuple[str, ...]:
-    """The hosts of the clusters' issuers, each once."""
-    return tuple(dict.fromkeys(urlsplit(cluster.issuer).hostname or "" for cluster in world.clusters))
+    """The hosts of the clusters' issuers, and of their identity bindings' issuers, each once."""
+    hosts = [urlsplit(cluster.issuer).hostname or "" for cluster in world.clusters]
+    if any(cluster.identity_bindings for cluster in world.clusters):
+        hosts.append(names.IDENTITY_BINDING_HOST)
+    return tuple(dict.fromkeys(hosts))
 
 
 def by_address(world: World) -> ByAddress | None:

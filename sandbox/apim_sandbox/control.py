@@ -304,6 +304,12 @@ def _identity_routes(app: FastAPI, control: Control) -> None:
     def account_of(text: str) -> ServiceAccountName:
         return ServiceAccountName.parse(text or control.default_service_account)
 
+    def annotation_of(text: str) -> tuple[str, str]:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise HTTPException(422, f"annotation {text!r} is not of the form KEY=VALUE")
+        return key, value
+
     @app.post("/attachments")
     async def keep(body: Keep) -> Any:
         """Be a pod of a service account for as long as the sandbox runs."""
@@ -319,7 +325,10 @@ def _identity_routes(app: FastAPI, control: Control) -> None:
         return {"token": await control.cluster.create_token(account, body.audience, body.seconds)}
 
     @app.get("/attach")
-    async def attach(service_account: Annotated[str, Query()] = "") -> StreamingResponse:
+    async def attach(
+        service_account: Annotated[str, Query()] = "",
+        annotation: Annotated[tuple[str, ...], Query()] = (),
+    ) -> StreamingResponse:
         """Be a pod of a service account for as long as this answer is being read.
 
         The first line is `{"environment": {...}, "directory": ...}`, or `{"detail": ...}` if refused;
@@ -327,11 +336,11 @@ def _identity_routes(app: FastAPI, control: Control) -> None:
         """
         import anyio
 
-        account = account_of(service_account)
+        account, annotations = account_of(service_account), dict(map(annotation_of, annotation))
 
         async def stream() -> AsyncIterator[bytes]:
             try:
-                async with control.cluster.attach(account) as attachment:
+                async with control.cluster.attach(account, annotations) as attachment:
                     environment = {**attachment.environment, **control.pod_variables}
                     yield msgspec.json.encode(replace(attachment, environment=environment)) + b"\n"
                     while True:

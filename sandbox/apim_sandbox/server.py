@@ -178,7 +178,17 @@ async def _running(
         pod_environment = pod_variables(authority, proxy_url, control_url)
         if token:
             pod_environment["APIM_SANDBOX_CONTROL_TOKEN"] = token
-        cluster = await stack.enter_async_context(live_cluster(world, around, state.path, pod_environment))
+        bound = [one for one in world.clusters[:1] if one.identity_bindings]
+        token_proxy = None
+        for one in bound:
+            from apim_sandbox.token_proxy import served_token_proxy
+
+            token_proxy = await stack.enter_async_context(
+                served_token_proxy(one.name, state.path / "cluster-ca", http)
+            )
+        cluster = await stack.enter_async_context(
+            live_cluster(world, around, state.path, pod_environment, token_proxy)
+        )
         attachments = await stack.enter_async_context(kept_attachments(cluster))
         status = Status(world, clock, journal, options)
         assembly.on_forget(status.forget)

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,14 @@ def run(
     cwd: Path | None = None,
     service_account: str | None = None,
     env: Mapping[str, str] | None = None,
+    annotations: Sequence[str] = (),
 ) -> Any:
     """What `apim-sandbox run -- command` prints, decoded."""
     program = [sys.executable, "-m", "apim_sandbox", "run", "--state-dir", sandbox.instance.state_dir]
     if service_account:
         program += ["--as", service_account]
+    for annotation in annotations:
+        program += ["--annotation", annotation]
     done = subprocess.run(
         [*program, "--", *command],
         cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=120, check=False,

@@ -205,6 +205,24 @@ class TokenAnswered:
     expires_in: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TokenProxied:
+    """A cluster's identity-binding proxy was asked to exchange a pod's token for an identity.
+
+    `assertion_jti` is the pod's token's, `forwarded_jti` that of the assertion which Entra got instead;
+    empty where the proxy itself refused, and `cause` is then our name for the reason.
+    """
+
+    kind: ClassVar[str] = "oidc.token_proxied"
+    cluster: str
+    client_id: str
+    assertion: Token | None
+    assertion_jti: str
+    forwarded_jti: str
+    status: int
+    cause: str = ""
+
+
 # --- hops 7 and 8: configuration and authorization
 
 
@@ -419,7 +437,7 @@ class FaultFired:
 
 Event = (
     ObjectApplied | ManifestRefused | PodAdmitted | ServiceAccountTokenIssued | TokenProjected
-    | PodChanged | DocumentServed | IssuerFetched | TokenAnswered | ArmAnswered | ConfigurationAnswered
+    | PodChanged | DocumentServed | IssuerFetched | TokenAnswered | TokenProxied | ArmAnswered | ConfigurationAnswered
     | TokenAsked | ConfigurationAsked | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded
     | ResourceChanged | EventGridPublished | GraphAnswered | ClockMoved | FaultFired
 )  # fmt: skip
@@ -428,7 +446,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     event_type.kind: event_type
     for event_type in (
         ObjectApplied, ManifestRefused, PodAdmitted, ServiceAccountTokenIssued, TokenProjected,
-        PodChanged, DocumentServed, IssuerFetched, TokenAnswered, ArmAnswered, ConfigurationAnswered,
+        PodChanged, DocumentServed, IssuerFetched, TokenAnswered, TokenProxied, ArmAnswered, ConfigurationAnswered,
         TokenAsked, ConfigurationAsked, GatewayChanged, GatewayLogged, RequestServed, WorldLoaded,
         ResourceChanged, EventGridPublished, GraphAnswered, ClockMoved, FaultFired,
     )

@@ -17,6 +17,7 @@ ACTORS: tuple[Actor, ...] = (
 )  # fmt: skip
 
 TOKEN_EXCHANGE_AUDIENCE = Audience("api://AzureADTokenExchange")
+IDENTITY_BINDING_AUDIENCE = Audience("api://AKSIdentityBinding")
 CONFIGURATION_AUDIENCE = Audience("https://azure-api.net/configuration")
 ARM_RESOURCE = "https://management.azure.com"
 GRAPH_RESOURCE = "https://graph.microsoft.com"
@@ -29,6 +30,8 @@ GRAPH_HOST = "graph.microsoft.com"
 CONFIGURATION_DOMAIN = "configuration.azure-api.net"
 LEGACY_CONFIGURATION_DOMAIN = "management.azure-api.net"  # version 1, retired 2023-10-01
 KUBERNETES_HOST = "kubernetes.default.svc"
+IDENTITY_BINDING_HOST = "ib.oic.prod-aks.azure.com"  # issuer of all identities with identity bindings
+TOKEN_PROXY_DOMAIN = "ests.sandbox.test"  # ours: server names under which clusters' token proxies answer
 WEBHOOK_HOST = "azure-wi-webhook-webhook-service.azure-workload-identity-system.svc"
 APIM_PROVIDER_HOST = "apim.resource-provider.sandbox.test"  # ours: where ARM hands requests on
 ECHO_HOST = "echo.sandbox.test"  # ours: the default world's back end

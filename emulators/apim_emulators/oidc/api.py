@@ -15,7 +15,16 @@ from apim_emulators.core.events import ServiceAccountTokenIssued, Token
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.oidc import errors, tokens
-from apim_emulators.oidc.model import KINDS, ApiObject, Bound, BoundNode, Cluster, Resource, ServiceAccount
+from apim_emulators.oidc.model import (
+    KINDS,
+    RBAC_API,
+    ApiObject,
+    Bound,
+    BoundNode,
+    Cluster,
+    Resource,
+    ServiceAccount,
+)
 from apim_emulators.oidc.state import IssuerState
 
 MAX_OBJECT = 3 * 1024 * 1024  # bytes: the API server's limit for a request body
@@ -48,11 +57,15 @@ class KubernetesApi:
                     raise errors.method_not_allowed()
                 return await self._token(request, cluster, namespace, name)
             case ["api", "v1", "namespaces", namespace, resource, *name] if (
-                resource != "nodes" and len(name) < 2
+                resource in ("serviceaccounts", "pods", "secrets") and len(name) < 2
             ):
                 return await self._objects(request, cluster, resource, namespace, "".join(name))
             case ["api", "v1", "nodes", *name] if len(name) < 2:
                 return await self._objects(request, cluster, "nodes", "", "".join(name))
+            case ["apis", "rbac.authorization.k8s.io", "v1", resource, *name] if (
+                resource in ("clusterroles", "clusterrolebindings") and len(name) < 2
+            ):
+                return await self._objects(request, cluster, resource, "", "".join(name))
         raise errors.no_such_path()
 
     async def _objects(
@@ -84,9 +97,9 @@ class KubernetesApi:
         metadata = manifest.get("metadata", {})
         if not isinstance(metadata, dict):
             raise errors.bad_request("json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
-        kind = KINDS[resource]
-        if (manifest.get("kind", kind), manifest.get("apiVersion", "v1")) != (kind, "v1"):
-            raise errors.bad_request(f'expected a v1 {kind}, got "{manifest.get("kind")}"')
+        kind, version = KINDS[resource], _api_version(resource)
+        if (manifest.get("kind", kind), manifest.get("apiVersion", version)) != (kind, version):
+            raise errors.bad_request(f'expected a {version} {kind}, got "{manifest.get("kind")}"')
         if metadata.get("name", name) != name:
             raise errors.bad_request(
                 f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
@@ -103,7 +116,7 @@ class KubernetesApi:
             cause = errors.Cause("metadata.name", "FieldValueInvalid", f'Invalid value: "{name}": {rule}')
             raise errors.invalid(kind, name, (cause,))
         stored, created = self._state.put_object(
-            cluster.name, resource, namespace, name, {"kind": kind, "apiVersion": "v1", **manifest},
+            cluster.name, resource, namespace, name, {"kind": kind, "apiVersion": version, **manifest},
             new_uid=self._context.ids.uuid(), created=rfc3339(self._context.clock.now()),
         )  # fmt: skip
         return json_response(stored.manifest, 201 if created else 200)
@@ -205,10 +218,14 @@ async def _json_body(request: Request) -> dict[str, Any]:
     return value
 
 
+def _api_version(resource: Resource) -> str:
+    return RBAC_API if resource.startswith("clusterrole") else "v1"
+
+
 def _list(resource: Resource, found: list[ApiObject]) -> dict[str, Any]:
     return {
         "kind": f"{KINDS[resource]}List",
-        "apiVersion": "v1",
+        "apiVersion": _api_version(resource),
         "metadata": {},
         "items": [one.manifest for one in found],
     }

@@ -2,7 +2,8 @@
 
 `{issuer}/.well-known/openid-configuration` and the cluster's `jwks_uri` answer anybody. The API
 server's routes answer on kubernetes.default.svc for the first cluster and on
-`{name}.clusters.sandbox.test` for each, to whoever holds the admin token.
+`{name}.clusters.sandbox.test` for each, to whoever holds the admin token; the token proxy for identity
+bindings on `{name}.ests.sandbox.test`.
 """
 
 from hmac import compare_digest
@@ -21,7 +22,8 @@ from apim_emulators.core.provenance import HEADER, Behaviour
 from apim_emulators.core.vocabulary import KUBERNETES_HOST
 from apim_emulators.oidc import documents, errors
 from apim_emulators.oidc.api import ADMIN_API, KubernetesApi
-from apim_emulators.oidc.model import JWKS_PATH, WELL_KNOWN, Cluster
+from apim_emulators.oidc.binding import TokenProxy
+from apim_emulators.oidc.model import JWKS_PATH, WELL_KNOWN, Cluster, token_proxy_host
 from apim_emulators.oidc.state import IssuerState
 
 CLUSTERS_DOMAIN = "clusters.sandbox.test"  # ours: an API server's name where there are several clusters
@@ -39,9 +41,13 @@ class _Routes:
         self._context = context
         self._state = state
         self._api = KubernetesApi(context, state)
+        self._proxy = TokenProxy(context, state)
 
     async def answer(self, request: Request) -> Response:
         host, path = _host(request), request.scope["path"]
+        proxied = next((one for one in self._state.clusters() if token_proxy_host(one.name) == host), None)
+        if proxied is not None:
+            return await self._proxy.answer(request, proxied, path)
         cluster = self._api_server(host)
         try:
             if cluster is not None:

@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from apim_emulators.core.vocabulary import Subject, VocabularyError
+from apim_emulators.core.vocabulary import (
+    IDENTITY_BINDING_HOST,
+    TOKEN_PROXY_DOMAIN,
+    Subject,
+    VocabularyError,
+)
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 JWKS_PATH = "/openid/v1/jwks"
 
-Resource = Literal["serviceaccounts", "pods", "secrets", "nodes"]
+Resource = Literal["serviceaccounts", "pods", "secrets", "nodes", "clusterroles", "clusterrolebindings"]
 KINDS: Mapping[Resource, str] = {
     "serviceaccounts": "ServiceAccount", "pods": "Pod", "secrets": "Secret", "nodes": "Node",
+    "clusterroles": "ClusterRole", "clusterrolebindings": "ClusterRoleBinding",
 }  # fmt: skip
+RBAC_API = "rbac.authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,30 @@ class Cluster:
     def discovery_url(self) -> str:
         """Where OpenID Connect Discovery 1.0 section 4 looks: one slash, whatever the issuer ends in."""
         return self.issuer.rstrip("/") + WELL_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityBinding:
+    """Lets pods of a cluster sign in as a user-assigned identity, whose issuer all its bindings share."""
+
+    cluster: str
+    name: str
+    client_id: str
+    tenant_id: str
+
+    @property
+    def issuer(self) -> str:
+        return f"https://{IDENTITY_BINDING_HOST}/{self.tenant_id}/{self.client_id}"
+
+    @property
+    def issuer_name(self) -> str:
+        """Under which the issuer's keys are kept."""
+        return f"identity-binding-{self.client_id}"
+
+
+def token_proxy_host(cluster: str) -> str:
+    """The server name under which a cluster's token proxy answers; real ones are a name of AKS' choosing."""
+    return f"{cluster.lower()}.{TOKEN_PROXY_DOMAIN}"
 
 
 @dataclass(frozen=True, slots=True)

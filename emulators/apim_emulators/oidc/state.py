@@ -8,7 +8,7 @@ from apim_emulators.core.jose import SigningKey
 from apim_emulators.core.keys import KeySource, signing_key
 from apim_emulators.core.store import Store
 from apim_emulators.oidc import documents
-from apim_emulators.oidc.model import ApiObject, Cluster, ClusterKey, Resource
+from apim_emulators.oidc.model import ApiObject, Cluster, ClusterKey, IdentityBinding, Resource
 
 
 class IssuerState:
@@ -21,6 +21,7 @@ class IssuerState:
         self._clusters = store.collection("oidc.clusters", Cluster)
         self._keys = store.collection("oidc.keys", ClusterKey)
         self._objects = store.collection("oidc.objects", ApiObject)
+        self._bindings = store.collection("oidc.identity-bindings", IdentityBinding)
         self._loaded: dict[str, SigningKey] = {}
         self._jwks: dict[str, Mapping[str, str]] = {}
 
@@ -42,6 +43,16 @@ class IssuerState:
     def clusters(self) -> Iterator[Cluster]:
         """In the order in which they were put: kubernetes.default.svc is the first one's."""
         return self._clusters.values()
+
+    # --- identity bindings
+
+    def put_identity_binding(self, binding: IdentityBinding) -> None:
+        """Add or change a binding; the first one of an identity makes the identity's issuer."""
+        self._bindings.put(f"{binding.cluster}/{binding.name}", binding)
+        self.put_cluster(Cluster(binding.issuer_name, binding.issuer))
+
+    def identity_bindings(self, cluster: str) -> Iterator[IdentityBinding]:
+        return (binding for binding in self._bindings.values() if binding.cluster == cluster)
 
     # --- keys
 

@@ -206,6 +206,12 @@ def logs(
 def run(
     command: Annotated[list[str], typer.Argument(help="The program and its arguments, after --.")],
     service_account: AsOption = None,
+    annotation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An annotation of the pod, for identity binding say; repeatable.", metavar="KEY=VALUE"
+        ),
+    ] = None,
     state_dir: StateDirOption = None,
 ) -> None:
     """Run any program as if it were in a pod of a service account.
@@ -214,7 +220,7 @@ def run(
     """
     from apim_sandbox.cli.run import run_program
 
-    raise typer.Exit(run_program(command, service_account, state_dir))
+    raise typer.Exit(run_program(command, service_account, state_dir, annotation or ()))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apim_sandbox.cli.problems import USAGE
@@ -16,8 +16,12 @@ from apim_sandbox.instance import InstanceError
 from apim_sandbox.pointing import foreign
 
 
-def run_program(command: list[str], service_account: str | None, state_dir: Path | None) -> int:
+def run_program(
+    command: list[str], service_account: str | None, state_dir: Path | None, annotations: Sequence[str] = ()
+) -> int:
     """Run `command` in the environment of a pod and return its exit status.
+
+    `annotations` are the pod's, each `KEY=VALUE`.
 
     Uses the running sandbox; without one, a sandbox of its own that lives as long as the program.
     """
@@ -26,7 +30,7 @@ def run_program(command: list[str], service_account: str | None, state_dir: Path
         return USAGE
     with (
         _sandbox(state_dir) as sandbox,
-        sandbox.attach(service_account) as pod,
+        sandbox.attach(service_account, annotations) as pod,
         subprocess.Popen(  # noqa: S603  it is the user's own program
             command, env=pod_environment(dict(os.environ), pod.environment)
         ) as process,

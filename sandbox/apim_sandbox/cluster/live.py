@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -11,19 +12,28 @@ from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
 from apim_sandbox.cluster.embedded.process_runtime import ProcessRuntime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, from_world
 from apim_sandbox.cluster.protocol import ClusterError
+from apim_sandbox.token_proxy import Place
 from apim_sandbox.world.model import World
 
 
 @asynccontextmanager
 async def live_cluster(
-    world: World, around: Surroundings, directory: Path, environment: Mapping[str, str]
+    world: World,
+    around: Surroundings,
+    directory: Path,
+    environment: Mapping[str, str],
+    token_proxy: Place | None = None,
 ) -> AsyncIterator[EmbeddedCluster]:
     """The world's first cluster, running while the block does; its pods end with it.
 
-    `directory` holds the pods' volumes; `environment` is added to every pod's own.
+    `directory` holds the pods' volumes; `environment` is added to every pod's own. `token_proxy` is
+    where pods that opt in to identity binding exchange their tokens.
     """
     settings = cluster_settings(world, around, directory)
-    runtime = ProcessRuntime(environment)
+    if token_proxy is not None:
+        addresses = {settings.kubernetes_url: token_proxy.url}
+        settings = replace(settings, root_ca=token_proxy.root_ca, addresses=addresses)
+    runtime = ProcessRuntime(environment, addresses=settings.addresses)
     cluster = EmbeddedCluster(around.context("cluster"), settings, runtime, around.store("cluster"))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(cluster.run)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from apim_emulators.core.vocabulary import ServiceAccountName
@@ -70,6 +71,9 @@ class EventView:
     count: int = 1
 
 
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """What a program needs to be a pod: its environment and the directory that holds its token."""
@@ -127,7 +131,9 @@ class Cluster(Protocol):
         """
         ...
 
-    def attach(self, service_account: ServiceAccountName) -> AbstractAsyncContextManager[Attachment]:
+    def attach(
+        self, service_account: ServiceAccountName, annotations: Mapping[str, str] = NONE
+    ) -> AbstractAsyncContextManager[Attachment]:
         """Be a pod of `service_account` while the context is open: admitted by the real webhook, with
-        a token file that is renewed. Raises `ClusterError`."""
+        a token file that is renewed; `annotations` are the pod's. Raises `ClusterError`."""
         ...

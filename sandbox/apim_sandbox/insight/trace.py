@@ -26,6 +26,7 @@ from apim_emulators.core.events import (
     TokenAnswered,
     TokenAsked,
     TokenProjected,
+    TokenProxied,
 )
 from apim_emulators.core.journal import Record
 
@@ -90,6 +91,10 @@ class Trace:
             for seen in self.asked_tokens
             if (found := _TRACE_ID.search(seen.event.error)) is not None
         }
+        for proxied in self._all(TokenProxied):  # the pod's token went no further than the token proxy
+            pod = self._pod_of_jti.get(proxied.event.assertion_jti)
+            if pod is not None and proxied.event.forwarded_jti:
+                self._pod_of_jti[proxied.event.forwarded_jti] = pod
         self._pod_of_uti = {seen.event.uti: _pod(seen.event) for seen in self.asked_tokens if seen.event.uti}
         for exchange in self.exchanges:
             pod = self.pod_of_exchange(exchange.event)

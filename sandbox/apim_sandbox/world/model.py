@@ -15,7 +15,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from apim_emulators.apim.policy_text import problem_of
-from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE, ServiceAccountName, VocabularyError
+from apim_emulators.core.vocabulary import (
+    IDENTITY_BINDING_AUDIENCE,
+    TOKEN_EXCHANGE_AUDIENCE,
+    ServiceAccountName,
+    VocabularyError,
+)
 from apim_sandbox.world import resolve
 from apim_sandbox.world.ids import complete
 from apim_sandbox.world.resolve import Principal
@@ -385,6 +390,22 @@ class Subscription(_Model):
     deny_assignments: Annotated[tuple[DenyAssignment, ...], BeforeValidator(_tuple)] = ()
 
 
+class CustomTokenEndpoint(_Model):
+    """The webhook's flags for identity binding: which pods opt in, and their tokens' audience."""
+
+    annotation_suffix: Annotated[str, Field(min_length=1, max_length=40)] = "identity-binding"
+    """Pods opt in with the annotation azure.workload.identity/use-SUFFIX: "true"."""
+    audience: Annotated[str, Field(min_length=1)] = IDENTITY_BINDING_AUDIENCE
+
+
+class IdentityBinding(_Model):
+    """Lets pods of the cluster sign in as a user-assigned identity through the cluster's token proxy."""
+
+    name: Name
+    identity: str
+    """A user-assigned identity of the world."""
+
+
 class Webhook(_Model):
     """The cluster's azure-workload-identity webhook, and how the API server calls it."""
 
@@ -399,6 +420,8 @@ class Webhook(_Model):
     timeout: Annotated[Seconds, Field(gt=0, le=30)] = 10.0
     namespace_selector: Mapping[str, str] = Field(default_factory=dict)
     """Labels that a pod's namespace must carry; empty selects every namespace."""
+    custom_token_endpoint: CustomTokenEndpoint = CustomTokenEndpoint()
+    """In force where the cluster has identity bindings and the profile knows them (1.6.0)."""
 
 
 class ServiceAccount(_Model):
@@ -425,6 +448,7 @@ class Cluster(_Model):
     issuer: HttpsUrl
     webhook: Webhook = Webhook()
     service_accounts: Annotated[tuple[ServiceAccount, ...], BeforeValidator(_tuple)] = ()
+    identity_bindings: Annotated[tuple[IdentityBinding, ...], BeforeValidator(_tuple)] = ()
     max_token_expiration: Seconds | None = None
     """The API server's --service-account-max-token-expiration."""
     node: Node = Node()
@@ -506,6 +530,10 @@ class World(_Model):
     def resolve_role(self, subscription: Subscription, name: str) -> str:
         """A role definition's full id. Raises `resolve.UnknownNameError`."""
         return resolve.role(subscription, name)
+
+    def user_assigned(self, name: str) -> tuple[str, UserAssignedIdentity]:
+        """The user-assigned identity called `name`, with its tenant's id."""
+        return resolve.user_assigned(self, name)
 
     def service_id(self, subscription: Subscription, name: str) -> str:
         """The resource id of an API Management service. Raises `resolve.UnknownNameError`."""

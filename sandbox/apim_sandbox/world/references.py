@@ -132,6 +132,11 @@ def _rest(world: World) -> Iterator[Dangling]:
     for index, cluster in enumerate(world.clusters):
         path: Path = ("clusters", index, "webhook", "tenant")
         yield from _check([(path, ("tenants",), cluster.webhook.tenant)])(world.tenant)
+        bindings: Path = ("clusters", index, "identityBindings")
+        yield from _check(
+            ((*bindings, number, "identity"), ("subscriptions",), binding.identity)
+            for number, binding in enumerate(cluster.identity_bindings)
+        )(world.user_assigned)
 
 
 def _among(noun: str, known: list[str], where: str) -> Callable[[str], object]:

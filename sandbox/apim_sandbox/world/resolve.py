@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ResourceGroup,
         Subscription,
         Tenant,
+        UserAssignedIdentity,
         World,
     )
 
@@ -88,6 +89,18 @@ def principal(owner: "Tenant", subscriptions: Iterable["Subscription"], name: st
     known = [one.name for one in owner.applications]
     known += [f"{prefix}:{one}" for prefix, listed in _LISTS.items() for one in listed(owner, subscriptions)]
     raise UnknownNameError("principal", name, known, f'tenant "{owner.name}"')
+
+
+def user_assigned(world: "World", name: str) -> tuple[str, "UserAssignedIdentity"]:
+    """The first user-assigned identity called `name` of any subscription, with its tenant's id."""
+    known = []
+    for subscription in world.subscriptions:
+        for group in subscription.resource_groups:
+            for identity in group.user_assigned_identities:
+                if identity.name == name:
+                    return tenant(world, subscription.tenant).id, identity
+                known.append(identity.name)
+    raise UnknownNameError("user-assigned identity", name, known, "userAssignedIdentities")
 
 
 def scope(subscription: "Subscription", text: str) -> str:

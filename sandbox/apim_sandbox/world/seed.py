@@ -19,12 +19,13 @@ from apim_emulators.arm.model import Subscription as ArmSubscription
 from apim_emulators.arm.model import UserAssignedIdentity as ArmIdentity
 from apim_emulators.arm.state import ArmState
 from apim_emulators.core.events import ResourceChanged
-from apim_emulators.core.ids import Ids
+from apim_emulators.core.ids import Ids, derived_uuid
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition
 from apim_emulators.core.vocabulary import Audience, ClientId, Issuer, ObjectId, Subject, TenantId
 from apim_emulators.entra import model as entra
 from apim_emulators.entra.state import Directory
+from apim_emulators.oidc.model import IdentityBinding
 from apim_sandbox.client.operator import Operator
 from apim_sandbox.world import model, resolve
 
@@ -58,6 +59,9 @@ def seed_entra(world: model.World, directory: Directory, ids: Ids, now: float, o
             for identity in group_of_resources.user_assigned_identities:
                 resource_id = resolve.identity_id(subscription, group_of_resources, identity.name)
                 _user_assigned(directory, owner.id, identity, resource_id)
+    for cluster in world.clusters:
+        for binding in identity_bindings(world, cluster):
+            _trust_binding(world, directory, binding)
         for _, service in resolve.services(subscription):
             if service.identity.has_system_assigned:
                 _system_assigned(directory, owner.id, service, resolve.service_id(subscription, service.name))
@@ -156,6 +160,26 @@ def _user_assigned(
     )  # fmt: skip
     for credential in identity.federated_identity_credentials:
         directory.put_federated_credential(_credential(credential, owner))
+
+
+def identity_bindings(world: model.World, cluster: model.Cluster) -> list[IdentityBinding]:
+    """The cluster's identity bindings as its issuer and its token proxy know them."""
+    found = []
+    for binding in cluster.identity_bindings:
+        tenant_id, identity = world.user_assigned(binding.identity)
+        found.append(IdentityBinding(cluster.name, binding.name, identity.client_id, tenant_id))
+    return found
+
+
+def _trust_binding(world: model.World, directory: Directory, binding: IdentityBinding) -> None:
+    """AKS makes one federated credential an identity, for all its bindings."""
+    principal = directory.find_service_principal(binding.tenant_id, binding.client_id)
+    assert principal is not None, "seeded before"
+    credential = model.FederatedIdentityCredential(
+        name="aks-identity-binding", issuer=binding.issuer, subject=binding.client_id,
+        id=derived_uuid(world.name, "identity-binding", binding.client_id),
+    )  # fmt: skip
+    directory.put_federated_credential(_credential(credential, principal.object_id))
 
 
 def _system_assigned(

@@ -78,6 +78,11 @@ def test_a_dangling_reference_shows_both_ends() -> None:
             'write "contoso.onmicrosoft.com"',
         ),
         ("scope: resourceGroup:contoso-rg", "scope: resourceGroup:contoso", 'write "contoso-rg"'),
+        (
+            "    webhook:\n",
+            "    identityBindings: [{name: b, identity: nobody}]\n    webhook:\n",
+            "declare it under userAssignedIdentities, or name one that is there",
+        ),
     ],
 )
 def test_every_kind_of_reference_is_checked(old: str, new: str, expected: str) -> None:

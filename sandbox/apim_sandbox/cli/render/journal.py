@@ -24,6 +24,7 @@ from apim_emulators.core.events import (
     TokenAnswered,
     TokenAsked,
     TokenProjected,
+    TokenProxied,
     WorldLoaded,
 )
 from apim_emulators.core.journal import Record
@@ -85,6 +86,12 @@ def sentence(event: Event) -> tuple[str, Style]:
                     "failed",
                 )
             return f"{event.status} access token {_short(event.uti)} for {whom}, {event.scope}", "ok"
+        case TokenProxied():
+            came = f"{event.status} {event.cause}" if event.cause else f"{event.status} of Entra"
+            return (
+                f"token {_short(event.assertion_jti)} proxied for identity {event.client_id}: {came}",
+                _bad(event.status >= 400),
+            )
         case ArmAnswered():
             failed = event.status >= 400
             why = f" {event.error}" if event.error else ""

@@ -1,6 +1,6 @@
 """A running sandbox: its cluster, journal, clock and faults, and the cloud's routes."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from ssl import create_default_context
@@ -207,12 +207,15 @@ class AsyncSandbox:
     # --- identities
 
     @asynccontextmanager
-    async def attach(self, service_account: str | None = None) -> AsyncIterator[Pod]:
+    async def attach(
+        self, service_account: str | None = None, annotations: Sequence[str] = ()
+    ) -> AsyncIterator[Pod]:
         """Be a pod of `NAMESPACE/NAME` while the block runs: its environment, its renewed token file.
 
-        Without a name: the service account of the world's first federated credential.
+        Without a name: the service account of the world's first federated credential. `annotations` are
+        the pod's, each `KEY=VALUE`.
         """
-        params = {"service_account": service_account or ""}
+        params = {"service_account": service_account or "", "annotation": list(annotations)}
         async with self._control.stream("/attach", params) as answer:
             lines = answer.aiter_lines()  # held: its end would end the pod
             yield pod_of(await lines.__anext__())

@@ -1,7 +1,7 @@
 # Written by scripts/docs from client/aio: change it there.
 """A running sandbox: its cluster, journal, clock and faults, and the cloud's routes."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from ssl import create_default_context
@@ -208,12 +208,13 @@ class Sandbox:
     # --- identities
 
     @contextmanager
-    def attach(self, service_account: str | None = None) -> Iterator[Pod]:
+    def attach(self, service_account: str | None = None, annotations: Sequence[str] = ()) -> Iterator[Pod]:
         """Be a pod of `NAMESPACE/NAME` while the block runs: its environment, its renewed token file.
 
-        Without a name: the service account of the world's first federated credential.
+        Without a name: the service account of the world's first federated credential. `annotations` are
+        the pod's, each `KEY=VALUE`.
         """
-        params = {"service_account": service_account or ""}
+        params = {"service_account": service_account or "", "annotation": list(annotations)}
         with self._control.stream("/attach", params) as answer:
             lines = answer.iter_lines()  # held: its end would end the pod
             yield pod_of(lines.__next__())

@@ -9,6 +9,8 @@ import httpx
 from apim_sandbox.cluster.embedded.objects import Raw
 
 TIMEOUT = 10.0
+CORE_API = "/api/v1"
+RBAC_API = "/apis/rbac.authorization.k8s.io/v1"
 
 
 class ApiError(Exception):
@@ -46,6 +48,12 @@ class KubernetesApi:
     async def delete_pod(self, namespace: str, name: str) -> None:
         await self._call("DELETE", f"/namespaces/{quote(namespace)}/pods/{quote(name)}")
 
+    async def put_rbac(self, raw: Raw, kind: str, name: str) -> None:
+        await self._call("PUT", f"/{kind.lower()}s/{quote(name)}", raw, RBAC_API)
+
+    async def delete_rbac(self, kind: str, name: str) -> None:
+        await self._call("DELETE", f"/{kind.lower()}s/{quote(name)}", api=RBAC_API)
+
     async def create_token(
         self, namespace: str, name: str, audiences: list[str], seconds: int, bound: Raw
     ) -> IssuedToken:
@@ -61,8 +69,8 @@ class KubernetesApi:
         except (KeyError, TypeError):
             raise ApiError("the TokenRequest's answer has no status.token") from None
 
-    async def _call(self, method: str, path: str, body: Raw | None = None) -> Any:
-        url = f"{self._url}/api/v1{path}"
+    async def _call(self, method: str, path: str, body: Raw | None = None, api: str = CORE_API) -> Any:
+        url = f"{self._url}{api}{path}"
         try:
             answer = await self._http.request(method, url, json=body, headers=self._headers, timeout=TIMEOUT)
         except httpx.HTTPError as error:

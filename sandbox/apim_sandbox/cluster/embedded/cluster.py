@@ -40,12 +40,14 @@ from apim_sandbox.cluster.embedded.runtime import Runtime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, service_account
 from apim_sandbox.cluster.embedded.store import ObjectStore
 from apim_sandbox.cluster.embedded.validate import problems
-from apim_sandbox.cluster.protocol import Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.cluster.protocol import NONE, Applied, Attachment, ClusterError, EventView, Hint, PodView
 from apim_sandbox.documents import DocumentError
 
 # The ReplicaSet controller's retries (client-go DefaultTypedControllerRateLimiter).
 FIRST_RETRY, LONGEST_RETRY = 0.005, 1000.0
 UNSCHEDULABLE_RETRY = 5.0
+ROOT_CA = "kube-root-ca.crt"
+RBAC = ("ClusterRole", "ClusterRoleBinding")
 
 
 class EmbeddedCluster:
@@ -107,6 +109,7 @@ class EmbeddedCluster:
             raise
         accounts = {(one.key.namespace, one.key.name) for one in self._store.of_kind("ServiceAccount")}
         results = [self._apply(one, hints(one, found, accounts)) for one in found]
+        await self._sync_rbac()
         self._start_controllers()
         self._notify()
         await anyio.lowlevel.checkpoint()
@@ -149,7 +152,7 @@ class EmbeddedCluster:
 
     def _report(self, manifest: Manifest, result: Any, found: tuple[Hint, ...] = ()) -> Applied:
         key = manifest.key
-        acted_on = key.kind in ACTED_ON
+        acted_on = key.kind in ACTED_ON or (bool(self._settings.root_ca) and key.kind in RBAC)
         event = ObjectApplied(str(key), key.namespace, result, acted_on, manifest.place, places(manifest))
         self._context.journal.append(event)
         return Applied(str(key), key.namespace, result, acted_on, manifest.place, found)
@@ -164,6 +167,11 @@ class EmbeddedCluster:
             await self._end([one for one in self._workers.values() if one.owner == _owner(key)])
         elif key.kind == "Pod":
             await self.delete_pod(key.namespace, key.name)
+        elif key.kind in RBAC and self._synced.pop(key, None) is not None:
+            try:
+                await self._api.delete_rbac(key.kind, key.name)
+            except ApiError as error:
+                self._events.add("Warning", "", str(key), "FailedDelete", str(error))
         elif key.kind == "ServiceAccount" and self._synced.pop(key, None) is not None:
             try:
                 await self._api.delete_service_account(key.namespace, key.name)
@@ -184,6 +192,11 @@ class EmbeddedCluster:
         if self._store.get("ServiceAccount", name, "default") is None:
             raw = service_account(ServiceAccountName(name, "default"), {}, {})
             self._store.put(Key("ServiceAccount", name, "default"), raw)
+        if self._settings.root_ca and self._store.get("ConfigMap", name, ROOT_CA) is None:
+            metadata = {"name": ROOT_CA, "namespace": name}
+            trusted = {"ca.crt": self._settings.root_ca}
+            raw = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": trusted}
+            self._store.put(Key("ConfigMap", name, ROOT_CA), raw)
 
     # --- pods
 
@@ -225,17 +238,20 @@ class EmbeddedCluster:
         return worker
 
     @asynccontextmanager
-    async def attach(self, service_account: ServiceAccountName) -> AsyncIterator[Attachment]:
+    async def attach(
+        self, service_account: ServiceAccountName, annotations: Mapping[str, str] = NONE
+    ) -> AsyncIterator[Attachment]:
         self._need_account(service_account)
         name = f"run-{self._context.ids.suffix()}"
         try:
-            admitted = await self._admit(_program(service_account, name), name, "")
+            admitted = await self._admit(_program(service_account, name, annotations), name, "")
             volumes = self._volumes(admitted)
             await volumes.mount()
             env = environment(admitted, admitted.containers[0], self._store, self._settings.node.name)
         except (AdmissionError, ApiError, VolumeError, ConfigError) as error:
             raise ClusterError(str(error)) from None
         mounts = volumes.mounts(admitted.containers[0])
+        moved = {**mounts, **self._settings.addresses}
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(volumes.keep_current)
@@ -243,7 +259,7 @@ class EmbeddedCluster:
                     namespace=service_account.namespace,
                     pod=name,
                     service_account=service_account.name,
-                    environment=rewritten({k: v for k, v in env.items() if k != "HOSTNAME"}, mounts),
+                    environment=rewritten({k: v for k, v in env.items() if k != "HOSTNAME"}, moved),
                     directory=next(iter(mounts.values()), ""),
                 )
                 tasks.cancel_scope.cancel()
@@ -317,6 +333,18 @@ class EmbeddedCluster:
         raw = {**stored.raw, "metadata": {**stored.raw["metadata"], "uid": stored.uid}}
         await self._api.put_service_account(raw, stored.key.namespace, stored.key.name)
         self._synced[stored.key] = stored.raw
+
+    async def _sync_rbac(self) -> None:
+        """Tell the API of cluster roles and bindings: the token proxy reads who may use which identity."""
+        for kind in RBAC:
+            for stored in self._store.of_kind(kind):
+                if self._settings.root_ca and self._synced.get(stored.key) != stored.raw:
+                    try:
+                        await self._api.put_rbac(stored.raw, kind, stored.key.name)
+                    except ApiError as error:
+                        self._events.add("Warning", "", str(stored.key), "FailedSync", str(error))
+                        continue
+                    self._synced[stored.key] = stored.raw
 
     def _volumes(self, admitted: Pod) -> PodVolumes:
         directory = self._settings.state_dir / "pods" / admitted.uid
@@ -436,12 +464,15 @@ class EmbeddedCluster:
             await self._context.clock.sleep(UNSCHEDULABLE_RETRY)
 
 
-def _program(account: ServiceAccountName, name: str) -> Raw:
+def _program(account: ServiceAccountName, name: str, annotations: Mapping[str, str] = NONE) -> Raw:
     """The pod that a program outside is taken for."""
+    metadata: Raw = {"name": name, "namespace": account.namespace, "labels": {USE_LABEL: "true"}}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": account.namespace, "labels": {USE_LABEL: "true"}},
+        "metadata": metadata,
         "spec": {
             "serviceAccountName": account.name,
             "containers": [{"name": "run", "image": "the program itself"}],

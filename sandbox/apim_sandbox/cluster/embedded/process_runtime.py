@@ -42,16 +42,21 @@ _PROBE = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: kube-probe/1.34\
 
 
 class ProcessRuntime:
-    """Starts gateways. `images` are patterns; `extras` are variables given to every process."""
+    """Starts gateways. `images` are patterns; `extras` are variables given to every process.
+
+    `addresses` maps what variables name to where it is on this machine.
+    """
 
     def __init__(
         self,
         extras: Mapping[str, str] | None = None,
         *,
+        addresses: Mapping[str, str] | None = None,
         images: Sequence[str] = GATEWAY_IMAGES,
         command: Sequence[str] = (sys.executable, "-m", "apim_sandbox.gateway"),
     ) -> None:
         self._extras = dict(extras or {})
+        self._addresses = dict(addresses or {})
         self._images = tuple(images)
         self._command = tuple(command)
 
@@ -72,7 +77,8 @@ class ProcessRuntime:
         descriptors = [read_end, *(one.fileno() for one in sockets.values())]
         listen = ",".join(f"{port}=fd:{one.fileno()}" for port, one in sockets.items())
         env = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        env.update(backup_variable(start.mounts) | rewritten(start.env, start.mounts))
+        env.update(backup_variable(start.mounts))
+        env.update(rewritten(start.env, {**start.mounts, **self._addresses}))
         env.update(self._extras)
         env.update(
             APIM_SANDBOX_LISTEN=listen,

@@ -10,13 +10,17 @@ from apim_sandbox.cluster.embedded.objects import Raw
 from apim_sandbox.cluster.embedded.quantity import NodeSize
 from apim_sandbox.world.model import World
 
+NO_TLS = "# no certificate authority: connections in virtual time have no TLS\n"
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
     """`accounts` exist from the start, `cached_images` are on the node.
 
     `identities` maps service accounts that a federated credential of the world names to client ids:
-    `attach` makes such an account when no manifest has.
+    `attach` makes such an account when no manifest has. `root_ca` (PEM) is what every namespace's
+    ConfigMap kube-root-ca.crt holds, where the cluster has one; `addresses` maps what pods' variables name
+    to where it is on this machine.
     """
 
     name: str
@@ -29,6 +33,8 @@ class ClusterSettings:
     cached_images: tuple[str, ...] = ()
     identities: Mapping[ServiceAccountName, str] = field(default_factory=dict)
     default_namespace: str = "default"
+    root_ca: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 def from_world(world: World, name: str, *, state_dir: Path, admin_token: str) -> ClusterSettings:
@@ -54,6 +60,7 @@ def from_world(world: World, name: str, *, state_dir: Path, admin_token: str) ->
             for one in cluster.service_accounts
         ),
         identities=_identities(world, cluster.issuer),
+        root_ca=NO_TLS if cluster.identity_bindings else "",
     )
 
 

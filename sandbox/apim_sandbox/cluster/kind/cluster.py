@@ -22,7 +22,7 @@ from apim_sandbox.cluster.embedded.settings import service_account as account_ob
 from apim_sandbox.cluster.kind import patch
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi, Raw
 from apim_sandbox.cluster.kind.watch import Watcher
-from apim_sandbox.cluster.protocol import Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.cluster.protocol import NONE, Applied, Attachment, ClusterError, EventView, Hint, PodView
 
 GONE_TIMEOUT = 60.0  # seconds for a pod's graceful end
 Result = Literal["created", "configured", "unchanged"]
@@ -214,10 +214,12 @@ class KindCluster:
     # --- programs outside
 
     @asynccontextmanager
-    async def attach(self, service_account: ServiceAccountName) -> AsyncIterator[Attachment]:
+    async def attach(
+        self, service_account: ServiceAccountName, annotations: Mapping[str, str] = NONE
+    ) -> AsyncIterator[Attachment]:
         await self._need_account(service_account)
         name = f"run-{self._context.ids.suffix()}"
-        mutated = await self._shown_to_webhook(service_account, name)
+        mutated = await self._shown_to_webhook(service_account, name, annotations)
         container = mutated["spec"]["containers"][0]
         volume, source = _token_source(mutated)
         inside = next(
@@ -257,12 +259,14 @@ class KindCluster:
         raw = account_object(account, {}, {"azure.workload.identity/client-id": client_id})
         await self._api.apply(path, raw)
 
-    async def _shown_to_webhook(self, account: ServiceAccountName, name: str) -> Raw:
+    async def _shown_to_webhook(
+        self, account: ServiceAccountName, name: str, annotations: Mapping[str, str] = NONE
+    ) -> Raw:
         """A pod of the account as admission leaves it; it is never made. Raises `ClusterError`."""
         raw = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "labels": {USE_LABEL: "true"}},
+            "metadata": {"name": name, "labels": {USE_LABEL: "true"}, "annotations": dict(annotations)},
             "spec": {"serviceAccountName": account.name, "containers": [{"name": "run", "image": "none:0"}]},
         }
         return await self._api.create(f"/api/v1/namespaces/{account.namespace}/pods", raw, dryRun="All")

@@ -17,6 +17,7 @@ from apim_emulators.core.events import (
     PodChanged,
     RequestServed,
     ServiceAccountTokenIssued,
+    TokenProxied,
     WorldLoaded,
 )
 from apim_sandbox.cli.render.journal import record_lines, sentence
@@ -34,6 +35,8 @@ OTHERS: tuple[Event, ...] = (
     ClockMoved(600.0),
     ClockMoved(0.0, "entra", -300.0),
     FaultFired("throttle", "login.microsoftonline.com", 3, "429 with Retry-After: 10"),
+    TokenProxied("contoso", "client-1", assertion(), "jti-1", "jti-2", 200),
+    TokenProxied("contoso", "client-1", assertion(), "jti-1", "", 403, "not-authorized"),
     EventGridPublished("Microsoft.ApiManagement.GatewayTokenExpired", "/gateways/on-prem"),
 )
 
