@@ -437,7 +437,8 @@ class FaultFired:
 
 Event = (
     ObjectApplied | ManifestRefused | PodAdmitted | ServiceAccountTokenIssued | TokenProjected
-    | PodChanged | DocumentServed | IssuerFetched | TokenAnswered | TokenProxied | ArmAnswered | ConfigurationAnswered
+    | PodChanged | DocumentServed | IssuerFetched | TokenAnswered | TokenProxied | ArmAnswered
+    | ConfigurationAnswered
     | TokenAsked | ConfigurationAsked | GatewayChanged | GatewayLogged | RequestServed | WorldLoaded
     | ResourceChanged | EventGridPublished | GraphAnswered | ClockMoved | FaultFired
 )  # fmt: skip
@@ -446,7 +447,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
     event_type.kind: event_type
     for event_type in (
         ObjectApplied, ManifestRefused, PodAdmitted, ServiceAccountTokenIssued, TokenProjected,
-        PodChanged, DocumentServed, IssuerFetched, TokenAnswered, TokenProxied, ArmAnswered, ConfigurationAnswered,
+        PodChanged, DocumentServed, IssuerFetched, TokenAnswered, TokenProxied, ArmAnswered,
+        ConfigurationAnswered,
         TokenAsked, ConfigurationAsked, GatewayChanged, GatewayLogged, RequestServed, WorldLoaded,
         ResourceChanged, EventGridPublished, GraphAnswered, ClockMoved, FaultFired,
     )
