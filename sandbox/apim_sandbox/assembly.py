@@ -14,7 +14,8 @@ from starlette.types import ASGIApp
 from apim_emulators.core import vocabulary as names
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.context import Context
-from apim_emulators.core.faults import FaultGate, Faults
+from apim_emulators.core.faults import ActorFaults, ConnectionFault, FaultGate, Faults
+from apim_emulators.core.faults.model import AT_CONNECT, SERVERS, Stage
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import ActorJournal, Sink
@@ -48,7 +49,28 @@ class Surroundings:
     def context(self, actor: Actor) -> Context:
         """What the emulator called `actor` is given."""
         clock = self.clock.for_actor(actor)
-        return Context(clock, self.ids.child(actor), ActorJournal(self.sink, actor, clock), self.http)
+        faults = self.faults_of(actor)
+        return Context(clock, self.ids.child(actor), faults.journal, self.http, faults)
+
+    def connection_fault(self, world: World, host: str, stage: Stage) -> ConnectionFault | None:
+        """What keeps a client from connecting to a host now; it has fired."""
+        if not self.faults.planned:
+            return None
+        actor = actor_of(world, host)
+        return None if actor is None else self.faults_of(actor).connection((stage,))
+
+    def has_connection_fault(self, world: World, host: str) -> bool:
+        """Whether a fault would keep a client from connecting to a host now."""
+        actor, now = actor_of(world, host), self.clock.now()
+        return any(
+            one.target == actor and one.fault.about.stage in AT_CONNECT and one.scope.open_at(now)
+            for one in self.faults.planned.values()
+        )
+
+    def faults_of(self, actor: Actor) -> ActorFaults:
+        """The faults of an actor; their windows open by the sandbox's time, whatever its own clock says."""
+        clock = self.clock.for_actor(actor)
+        return ActorFaults(self.faults, actor, self.clock, clock, ActorJournal(self.sink, actor, clock))
 
 
 @dataclass(slots=True)
@@ -90,8 +112,8 @@ class Assembly:
         """Call `forget` too when everything begins anew."""
         self._forget.append(forget)
 
-    def _gate(self, app: ASGIApp, actor: Actor, context: Context) -> ASGIApp:
-        return FaultGate(app, actor, self.around.faults, context.clock, context.journal)
+    def _gate(self, app: ASGIApp, actor: Actor) -> ASGIApp:
+        return FaultGate(app, self.around.faults_of(actor))
 
     def _oidc(self) -> None:
         from apim_emulators.oidc.app import create_app
@@ -114,7 +136,7 @@ class Assembly:
             )
             for binding in seed.identity_bindings(self.world, cluster):
                 state.put_identity_binding(binding)
-        app = self._gate(create_app(context, state), "oidc", context)
+        app = self._gate(create_app(context, state), "oidc")
         for host in issuer_hosts(self.world):
             self.hosts.exact[host] = app
         self.hosts.exact[names.KUBERNETES_HOST] = app
@@ -146,9 +168,7 @@ class Assembly:
                 flags, environment,
                 admin_token=self.around.secrets.admin, profile=chosen.profile,
             )  # fmt: skip
-            self.hosts.exact[names.WEBHOOK_HOST] = self._gate(
-                create_app(context, settings), "webhook", context
-            )
+            self.hosts.exact[names.WEBHOOK_HOST] = self._gate(create_app(context, settings), "webhook")
 
     def _entra(self) -> None:
         from apim_emulators.entra.app import create_app
@@ -183,7 +203,10 @@ class Assembly:
             )
         seed.announce_entra(directory, context.journal)
         self._forget += [directory.forget, lambda: seed.announce_entra(directory, context.journal)]
-        self.hosts.exact[names.LOGIN_HOST] = self._gate(create_app(context, directory), "entra", context)
+        sign_in = create_app(context, directory)
+        self.hosts.exact[names.LOGIN_HOST] = FaultGate(
+            sign_in, self.around.faults_of("entra"), directory.names_of
+        )
 
         def graph() -> ASGIApp:
             from apim_emulators.entra.graph import create_app as create_graph
@@ -191,7 +214,7 @@ class Assembly:
             return create_graph(graph_context, directory)
 
         graph_context = self.around.context("graph")
-        self.hosts.exact[names.GRAPH_HOST] = self._gate(LazyApp(graph), "graph", graph_context)
+        self.hosts.exact[names.GRAPH_HOST] = self._gate(LazyApp(graph), "graph")
 
     def _arm(self) -> None:
         from apim_emulators.arm.settings import ArmSettings
@@ -213,7 +236,7 @@ class Assembly:
 
             return create_app(context, state, settings)
 
-        self.hosts.exact[names.ARM_HOST] = self._gate(LazyApp(build), "arm", context)
+        self.hosts.exact[names.ARM_HOST] = self._gate(LazyApp(build), "arm")
 
     def _apim(self) -> None:
         from apim_emulators.apim.app import create_app
@@ -240,7 +263,7 @@ class Assembly:
 
         configuration = create_app(context, state, settings)
         self._forget.append(configuration.forget)
-        app = self._gate(configuration, "apim", context)
+        app = self._gate(configuration, "apim")
         self.hosts.domains[names.CONFIGURATION_DOMAIN] = app
         self.hosts.domains[names.LEGACY_CONFIGURATION_DOMAIN] = app
         # Custom host names come and go with their services.
@@ -266,6 +289,18 @@ def emulated_hosts(world: World, emulator: str) -> tuple[str, ...]:
             names.APIM_PROVIDER_HOST,
         ),
     }[emulator]
+
+
+def actor_of(world: World, host: str) -> Actor | None:
+    """Whose host it is; None for a host that no emulator answers for."""
+    if host == names.GRAPH_HOST:
+        return "graph"
+    by_emulator: dict[str, Actor] = {one: one for one in SERVERS if one in EMULATORS}
+    wanted = {host, f"*.{host.partition('.')[2]}"}
+    found = next((one for one in by_emulator if wanted & set(emulated_hosts(world, one))), None)
+    if found is None and host in _custom_hosts(world):
+        return "apim"
+    return None if found is None else by_emulator[found]
 
 
 def _custom_hosts(world: World) -> Iterator[str]:

@@ -7,6 +7,8 @@ first TLS hello that names it.
 
 import os
 import ssl
+import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -55,14 +57,20 @@ class CertificateAuthority:
         if not self._load(permitted):
             self._make(sorted(permitted))
         self._contexts: dict[str, ssl.SSLContext] = {}
+        self._stranger = Stranger()
 
-    def server_context(self) -> ssl.SSLContext:
-        """A TLS context that answers each hello with a leaf for the name it asks for."""
+    def server_context(self, is_broken: Callable[[str], bool] = lambda _: False) -> ssl.SSLContext:
+        """A TLS context that answers each hello with a leaf for the name it asks for.
+
+        For a name that `is_broken` it is a leaf of a stranger's.
+        """
         context = self._leaf_context("localhost")
 
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
             if name:
-                connection.context = self._leaf_context(name)
+                connection.context = (
+                    self._stranger.context(name) if is_broken(name) else self._leaf_context(name)
+                )
 
         context.sni_callback = choose
         return context
@@ -88,9 +96,7 @@ class CertificateAuthority:
         context = self._contexts.get(host)
         if context is None:
             chain, key = self.issue(host)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.set_alpn_protocols(["http/1.1"])
+            context = _tls_context()
             context.load_cert_chain(chain, key)
             if len(self._contexts) < 1000:  # a client can ask for any name; memory must not follow it
                 self._contexts[host] = context
@@ -157,6 +163,36 @@ class CertificateAuthority:
         _write(self.directory / "ca.key", _pem(self._key))
         _write(self.ca_file, pem, 0o644)
         _write(self.bundle_file, _system_roots() + pem, 0o644)
+
+
+class Stranger:
+    """Whom nobody trusts: shows a certificate for any name that only the name itself vouches for."""
+
+    def __init__(self) -> None:
+        self._key: EllipticCurvePrivateKey | None = None
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """A TLS context that shows such a certificate."""
+        self._key = self._key or generate_private_key(SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
+        certificate = (
+            _builder(host[:64], name, self._key, _YEAR)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .sign(self._key, SHA256())
+        )
+        context = _tls_context()
+        with tempfile.NamedTemporaryFile(suffix=".pem") as file:  # made with mode 0600
+            file.write(certificate.public_bytes(Encoding.PEM) + _pem(self._key))
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+
+def _tls_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _builder(

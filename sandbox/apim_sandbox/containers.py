@@ -140,11 +140,9 @@ class ApimSandboxContainer(DockerContainer):
         """What happened, after record `since`."""
         return self.sandbox.journal(since)
 
-    def fault(
-        self, fault: str, target: str, *, first_call: int = 1, last_call: int | None = None, **arguments: Any
-    ) -> str:
-        """Break something on purpose; its id. Raises `SandboxError` for what is not known."""
-        return self.sandbox.faults.add(fault, target, first_call=first_call, last_call=last_call, **arguments)
+    def fault(self, fault: str, target: str = "", **scope_and_arguments: Any) -> str:
+        """Break something on purpose, as `Faults.add` does; its id. Raises `SandboxError`."""
+        return self.sandbox.faults.add(fault, target, **scope_and_arguments)
 
     def _connect(self) -> Sandbox:
         told: Mapping[str, Any] = json.loads((self._directory / "instance.json").read_text())

@@ -19,17 +19,19 @@ from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
 
 from apim_emulators.core.clock import ClockError, MasterClock
-from apim_emulators.core.events import ClockMoved, WorldLoaded
-from apim_emulators.core.faults import FaultError, Faults, Planned, make_fault
-from apim_emulators.core.ids import Ids
+from apim_emulators.core.events import WorldLoaded
+from apim_emulators.core.faults import FaultError, Faults
 from apim_emulators.core.journal import MemoryJournal, decode, encode
-from apim_emulators.core.vocabulary import ACTORS, ServiceAccountName, VocabularyError
+from apim_emulators.core.vocabulary import ServiceAccountName, VocabularyError
 from apim_sandbox.attachments import Attachments
 from apim_sandbox.checkpoints import CheckpointError, Checkpoints
+from apim_sandbox.clock_routes import clock_routes
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.documents import Document as YamlDocument
 from apim_sandbox.documents import DocumentError
+from apim_sandbox.fault_routes import FaultDesk, fault_routes
 from apim_sandbox.history import History, Remembered
+from apim_sandbox.server_sent import server_sent
 from apim_sandbox.snapshots import snapshot_routes
 from apim_sandbox.steering import SteeringError
 from apim_sandbox.world.load import from_document
@@ -44,10 +46,10 @@ class Control:
     """What the control service steers. `status` answers `GET /status`; `token` guards a public listener."""
 
     clock: MasterClock
-    ids: Ids
     journal: MemoryJournal
     cluster: Cluster
     faults: Faults
+    world: World
     status: Callable[[], dict[str, Any]]
     gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
     attachments: Attachments
@@ -63,19 +65,6 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Advance(_Body):
-    """Seconds to move the sandbox's clock forwards."""
-
-    seconds: float = Field(ge=0, le=3650 * 86400)
-
-
-class Skew(_Body):
-    """An actor's clock against the sandbox's, in seconds; positive runs ahead."""
-
-    actor: str
-    seconds: float
-
-
 class Document(_Body):
     path: str = ""
     text: str
@@ -85,17 +74,6 @@ class Apply(_Body):
     """Manifests as text; `path` is what places in messages name."""
 
     documents: list[Document]
-
-
-class NewFault(_Body):
-    """A fault of the registry with its target (an actor) and scope."""
-
-    fault: str
-    target: str
-    arguments: dict[str, Any] = {}
-    id: str | None = None
-    first_call: int = Field(default=1, ge=1)
-    last_call: int | None = Field(default=None, ge=1)
 
 
 class Keep(_Body):
@@ -117,12 +95,13 @@ def create_app(control: Control) -> FastAPI:
     app = FastAPI(title="apim-sandbox control", version="1", docs_url="/docs", redoc_url=None)
     _guard(app, control)
     _journal_routes(app, control)
-    _clock_routes(app, control)
+    clock_routes(app, control.clock, control.journal)
     _cluster_routes(app, control)
     _identity_routes(app, control)
-    _fault_routes(app, control)
+    desk = FaultDesk(control.faults, control.clock, control.world)
+    fault_routes(app, desk)
     _history_routes(app, control)
-    _world_routes(app, control)
+    _world_routes(app, control, desk)
     snapshot_routes(app, control.checkpoints)
 
     @app.get("/health")
@@ -193,55 +172,7 @@ def _journal_routes(app: FastAPI, control: Control) -> None:
                 async for record in records:
                     yield b"id: %d\ndata: %s\n\n" % (record.sequence, encode(record))
 
-        return _sse(events())
-
-
-def _clock_routes(app: FastAPI, control: Control) -> None:
-    def shown() -> dict[str, Any]:
-        clock = control.clock
-        return {"now": clock.now(), "offset": clock.offset, "skews": clock.skews}
-
-    @app.get("/clock")
-    async def show() -> dict[str, Any]:
-        return shown()
-
-    @app.post("/clock/advance")
-    async def advance(body: Advance) -> dict[str, Any]:
-        control.clock.advance(body.seconds)
-        control.journal.add("control", control.clock.now(), ClockMoved(body.seconds), 0.0)
-        return shown()
-
-    @app.post("/clock/skew")
-    async def skew(body: Skew) -> dict[str, Any]:
-        if body.actor not in ACTORS:
-            raise VocabularyError(f"no actor is called {body.actor!r}; there are {', '.join(ACTORS)}")
-        control.clock.set_skew(body.actor, body.seconds)
-        control.journal.add("control", control.clock.now(), ClockMoved(0.0, body.actor, body.seconds), 0.0)
-        return shown()
-
-    @app.get("/clock/stream")
-    async def stream() -> StreamingResponse:
-        """Server-sent events: the clock now, and again at every move."""
-        import anyio
-
-        async def events() -> AsyncIterator[bytes]:
-            wake, moved = anyio.create_memory_object_stream[None](1)
-
-            def on_move() -> None:
-                # A move that finds the buffer full is shown by the one that waits in it.
-                if wake.statistics().current_buffer_used == 0:
-                    wake.send_nowait(None)
-
-            control.clock.on_move(on_move)
-            async with wake, moved:
-                try:
-                    yield b"data: %s\n\n" % msgspec.json.encode(shown())
-                    async for _ in moved:
-                        yield b"data: %s\n\n" % msgspec.json.encode(shown())
-                finally:
-                    control.clock.off_move(on_move)
-
-        return _sse(events())
+        return server_sent(events())
 
 
 def _cluster_routes(app: FastAPI, control: Control) -> None:
@@ -352,37 +283,6 @@ def _identity_routes(app: FastAPI, control: Control) -> None:
         return StreamingResponse(stream(), media_type=NDJSON)
 
 
-def _fault_routes(app: FastAPI, control: Control) -> None:
-    @app.get("/faults")
-    async def faults() -> list[dict[str, Any]]:
-        return [
-            {**msgspec.to_builtins(planned), "fired": control.faults.fired.get(planned.id, 0)}
-            for planned in control.faults.planned.values()
-        ]
-
-    @app.post("/faults", status_code=201)
-    async def add(body: NewFault) -> dict[str, str]:
-        fault = make_fault(body.fault, **body.arguments)
-        if body.target not in ACTORS:
-            raise FaultError(f"target {body.target!r} is no actor; there are {', '.join(ACTORS)}")
-        fault_id = body.id or f"{body.fault}-{control.ids.suffix()}"
-        control.faults.add(Planned(fault_id, body.target, fault, body.first_call, body.last_call))
-        return {"id": fault_id}
-
-    @app.delete("/faults/{fault_id}", status_code=204)
-    async def remove(fault_id: str) -> Response:
-        if not control.faults.remove(fault_id):
-            raise HTTPException(
-                404, f"no fault {fault_id!r}; there are {', '.join(control.faults.planned) or 'none'}"
-            )
-        return Response(status_code=204)
-
-    @app.delete("/faults", status_code=204)
-    async def clear() -> Response:
-        control.faults.clear()
-        return Response(status_code=204)
-
-
 def _history_routes(app: FastAPI, control: Control) -> None:
     history = History(control.clock.now)
     app.add_middleware(Remembered, history=history)
@@ -393,7 +293,7 @@ def _history_routes(app: FastAPI, control: Control) -> None:
         return msgspec.to_builtins(list(history.commands))
 
 
-def _world_routes(app: FastAPI, control: Control) -> None:
+def _world_routes(app: FastAPI, control: Control, desk: FaultDesk) -> None:
     @app.post("/world")
     async def begin_anew(body: dict[str, Any]) -> dict[str, Any]:
         """Begin anew with a world (a world file's content): emulators forget all, faults and the clock too.
@@ -408,11 +308,8 @@ def _world_routes(app: FastAPI, control: Control) -> None:
         control.faults.clear()
         control.clock.follow(0.0, {})
         await control.reload(world)
+        desk.world = world
         clusters = tuple(one.name for one in world.clusters)
         loaded = WorldLoaded(world.name, tuple(service_names(world)), clusters)
         control.journal.add("control", control.clock.now(), loaded, 0.0)
         return {"world": world.name, "journal": control.journal.sequence}
-
-
-def _sse(events: AsyncIterator[bytes]) -> StreamingResponse:
-    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})

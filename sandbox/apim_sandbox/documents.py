@@ -5,13 +5,14 @@ column of every key and value by JSON pointer (RFC 6901). It is stricter than Py
 is an error, as is a key that is no scalar. Timestamps stay strings, as in Kubernetes.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from apim_emulators.core.nearest import nearest as nearest
 
 MAX_CHARACTERS = 8 * 1024 * 1024
 MAX_DEPTH = 100
@@ -165,16 +166,6 @@ def parse_one(text: str, file: str = "<text>") -> Document:
         second = documents[1].place()
         raise DocumentError(second, "a second document begins here, one is expected", "remove the --- line")
     return documents[0] if documents else Document(file, {})
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant by `word`, if one is near enough."""
-    by_fold = {candidate.casefold().replace("_", "").replace("-", ""): candidate for candidate in known}
-    fold = word.casefold().replace("_", "").replace("-", "")
-    if fold in by_fold:
-        return by_fold[fold]
-    found = difflib.get_close_matches(fold, by_fold, n=1, cutoff=0.7)
-    return by_fold[found[0]] if found else None
 
 
 def _refuse_depth(text: str, file: str) -> None:

@@ -19,6 +19,13 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+def parse_signed(text: str) -> float:
+    """Seconds of `10m`, `+10m` or `-10m`. Raises `DurationError`."""
+    stripped = text.strip()
+    sign = -1.0 if stripped.startswith("-") else 1.0
+    return sign * parse_duration(stripped[1:] if stripped[:1] in ("+", "-") else stripped)
+
+
 def show_duration(seconds: float) -> str:
     """The same, back: `1h30m`, `48m`, `0.4s`."""
     if seconds < 1:

@@ -10,16 +10,21 @@ import gc
 import logging
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import anyio
 import uvicorn
-from anyio.abc import ByteStream, SocketStream
+from anyio.abc import ByteStream, SocketAttribute, SocketStream
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from apim_emulators.core.faults import ConnectionFault, PlainHttp, Unreachable
+from apim_emulators.core.faults.model import DROP
 from apim_sandbox.hosts import ByAddress, HostTable
 
 KEEP_ALIVE = 75  # seconds; uvicorn's default of 5 closes on every client that polls each 10 s
@@ -79,6 +84,7 @@ class EdgeApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        scope.setdefault("extensions", {})[DROP] = partial(_drop, send)
         length, host = 0, b""
         for name, value in scope["headers"]:
             length += len(name) + len(value)
@@ -158,12 +164,21 @@ class Target:
     port: int
 
 
+def _no_fault(_: str) -> ConnectionFault | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectProxy:
-    """HTTP CONNECT: `route(host)` says where an emulated host listens, None where it is not ours."""
+    """HTTP CONNECT: `route(host)` says where an emulated host listens, None where it is not ours.
+
+    `fault(host)` is asked at each connection what keeps it from being made.
+    """
 
     route: Callable[[str], Target | None]
     allow_internet: bool = False
+    fault: Callable[[str], ConnectionFault | None] = _no_fault
+    tunnels: dict[anyio.CancelScope, str] = field(default_factory=dict)
 
     async def run(self, bound: socket.socket) -> None:
         """Serve until cancelled."""
@@ -183,9 +198,25 @@ class ConnectProxy:
                 if target is None:
                     await client.send(_refusal(problem))
                     return
-                await self._connect(client, target, rest)
+                host = head.split(" ")[1].rpartition(":")[0].lower()
+                fault = self.fault(host)
+                if fault is not None:
+                    await _fail(client, fault, host)
+                    return
+                with anyio.CancelScope() as scope:
+                    self.tunnels[scope] = host
+                    try:
+                        await self._connect(client, target, rest)
+                    finally:
+                        del self.tunnels[scope]
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
                 return
+
+    def close(self, is_broken: Callable[[str], bool]) -> None:
+        """End the connections to hosts that are broken: nobody would connect anew while they last."""
+        for scope, host in list(self.tunnels.items()):
+            if is_broken(host):
+                scope.cancel()
 
     async def _connect(self, client: SocketStream, target: Target, rest: bytes) -> None:
         try:
@@ -271,8 +302,23 @@ async def _read_head(client: ByteStream) -> tuple[str, bytes]:
     return head.decode("latin-1"), rest
 
 
-def _refusal(problem: str, status: int = 403) -> bytes:
-    reason = {403: "Forbidden", 502: "Bad Gateway"}[status]
+async def _fail(client: SocketStream, fault: ConnectionFault, host: str) -> None:
+    """What a client meets instead of a connection. A proxy alone can know why, so it says so."""
+    if isinstance(fault, Unreachable):
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                await client.receive()
+    elif isinstance(fault, PlainHttp):
+        await client.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await client.receive()
+        await client.send(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+    else:
+        reason = str(fault.failure()).partition("] ")[2]
+        await client.send(_refusal(f"could not reach {host}: {reason}", 502, reason))
+
+
+def _refusal(problem: str, status: int = 403, reason: str = "") -> bytes:
+    reason = reason or {403: "Forbidden", 502: "Bad Gateway"}[status]
     body = f"{problem}\n".encode()
     return (
         f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -285,6 +331,26 @@ async def _copy(source: ByteStream, sink: ByteStream, scope: anyio.CancelScope) 
     try:
         async for chunk in source:
             await sink.send(chunk)
-    except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+    except anyio.BrokenResourceError:
+        with suppress(anyio.TypedAttributeLookupError, OSError):
+            _reset_at_close(sink.extra(SocketAttribute.raw_socket))  # noqa: S610  no database here
+    except anyio.ClosedResourceError:
         pass
     scope.cancel()
+
+
+def _reset_at_close(connection: socket.socket) -> None:
+    """Let the peer see a reset, not an orderly end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def _drop(send: Send, abruptly: bool) -> None:
+    """End the connection of a request that uvicorn serves: its `send` is a method of the cycle."""
+    transport: Any = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        return
+    if abruptly:
+        _reset_at_close(transport.get_extra_info("socket"))
+        transport.abort()
+    else:
+        transport.close()

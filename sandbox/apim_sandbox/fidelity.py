@@ -18,8 +18,9 @@ MEANING: Mapping[str, str] = {
 def behaviours() -> list[Behaviour]:
     """Every labelled behaviour, by package and id. Imports all modules; for documents and tests."""
     found: dict[str, Behaviour] = {}
-    for module in _modules():
-        for value in vars(importlib.import_module(module)).values():
+    # All first: a fault's file adds to a mapping in another one.
+    for module in [importlib.import_module(name) for name in _modules()]:
+        for value in vars(module).values():
             for behaviour in _within(value):
                 known = found.setdefault(behaviour.id, behaviour)
                 if known != behaviour:

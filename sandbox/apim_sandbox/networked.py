@@ -16,8 +16,8 @@ import anyio
 
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
+from apim_emulators.core.faults.keeper import ClockKeeper
 from apim_emulators.core.http import LazyApp
-from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import MemoryJournal, read
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import echo
@@ -65,7 +65,9 @@ async def run_control(options: ControlOptions) -> None:
     sockets = [
         listen(port, "--listen", options.host) for port in (TLS_PORT, PROXY_PORT, CONTROL_PORT)
     ]  # fmt: skip
-    clock, journal, faults = kept_clock(options.state), MemoryJournal(), Faults()
+    clock, journal = kept_clock(options.state), MemoryJournal()
+    faults = Faults(unable=_unable(options))
+    journal.on_record(faults.note)
     async with AsyncExitStack() as stack:
         _restore(journal, options.state.path / "journal.jsonl")
         keep = stack.enter_context((options.state.path / "journal.jsonl").open("ab", buffering=0))
@@ -75,6 +77,7 @@ async def run_control(options: ControlOptions) -> None:
         tasks = await stack.enter_async_context(anyio.create_task_group())
         hosts = HostTable(exact={ECHO_HOST: echo.app})
         await stack.enter_async_context(serving(EdgeApp(hosts), sockets[0], authority.server_context()))
+        tasks.start_soon(ClockKeeper(clock, faults, journal).run)
         tasks.start_soon(ConnectProxy(_Neighbours(world)).run, sockets[1])
         cluster = await stack.enter_async_context(_cluster(options, world, around, authority))
         attachments = await stack.enter_async_context(kept_attachments(cluster))
@@ -90,7 +93,7 @@ async def run_control(options: ControlOptions) -> None:
             from apim_sandbox.control import Control, create_app
 
             account = default_service_account(world)
-            parts = (clock, RandomIds(), journal, cluster, faults, status.show, status.gateways, attachments)
+            parts = (clock, journal, cluster, faults, world, status.show, status.gateways, attachments)
             return create_app(
                 Control(
                     *parts,
@@ -168,6 +171,15 @@ async def _cluster(
         tasks.start_soon(cluster.run)
         yield cluster
         tasks.cancel_scope.cancel()
+
+
+def _unable(options: ControlOptions) -> dict[str, str]:
+    """What can't be broken where containers and pods reach each other by the network's own means."""
+    direct = "containers connect to each other without the proxy; take reset, no-answer or wrong-certificate"
+    found = dict.fromkeys(("connection-refused", "name-unknown", "plain-http", "unreachable"), direct)
+    if options.kubeconfig is not None:
+        found["renewal-fails"] = "a real kubelet renews the tokens here; take status at oidc, method POST"
+    return found
 
 
 def _restore(journal: MemoryJournal, path: Path) -> None:

@@ -3,7 +3,7 @@
 control process: proxy, control service, cluster          ──starts──►  child: entra
   proxy: login.microsoftonline.com ──► port of that child               child: oidc, webhook
 child: events ──POST /journal──► control                                child: arm, apim
-       clock  ◄──SSE /clock/stream── control
+       clock, faults  ◄──SSE /clock/stream, /faults/stream── control
 
 As containers the same processes listen on 443 under the real names, which the network resolves: no
 proxy then, a shared CA directory, and a bearer token for the control service.
@@ -29,6 +29,7 @@ from apim_emulators.core.journal import RemoteJournal
 from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_hosts
 from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.edge import EdgeApp, Target, listen, serving
+from apim_sandbox.following import follow_clock, follow_faults
 from apim_sandbox.instance import InstanceError, StateDir
 from apim_sandbox.steering import steered
 from apim_sandbox.surroundings import live_client, live_surroundings, load_world
@@ -70,7 +71,7 @@ async def run_emulators(options: ServeOptions) -> None:
     authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
     bound = listen(options.port, "--listen", options.host)
     headers = {"authorization": f"Bearer {options.token}"} if options.token else {}
-    clock = MasterClock()
+    clock, faults = MasterClock(), Faults()
     async with AsyncExitStack() as stack:
         tasks = await stack.enter_async_context(anyio.create_task_group())
         control = await stack.enter_async_context(
@@ -79,8 +80,11 @@ async def run_emulators(options: ServeOptions) -> None:
         journal = RemoteJournal(control, f"{options.control}/journal")
         tasks.start_soon(journal.run)
         tasks.start_soon(follow_clock, clock, control, options.control)
+        name = "-".join(sorted(options.emulators))
+        tasks.start_soon(follow_faults, faults, control, options.control, name)
         http = await stack.enter_async_context(live_client(options.proxy, authority.client_context()))
-        assembly = Assembly(world, live_surroundings(options.state, clock, journal, http, Faults()))
+        around = live_surroundings(options.state, clock, journal, http, faults)
+        assembly = Assembly(world, around)
         if options.signing_key is not None:
             assembly.signing_key = options.signing_key.read_text()
         if options.published_keys is not None:
@@ -88,28 +92,13 @@ async def run_emulators(options: ServeOptions) -> None:
         for name in EMULATORS:
             if name in options.emulators:
                 assembly.add(name)
+        tls = authority.server_context(lambda host: around.connection_fault(world, host, "tls") is not None)
         edge = EdgeApp(assembly.hosts, steering=steered(assembly))
-        await stack.enter_async_context(serving(edge, bound, authority.server_context()))
+        await stack.enter_async_context(serving(edge, bound, tls))
         print(json.dumps({"port": bound.getsockname()[1]}), flush=True)  # noqa: T201  the parent reads it
         await _until_stopped(options.lifeline)
         await journal.flush()
         tasks.cancel_scope.cancel()
-
-
-async def follow_clock(clock: MasterClock, http: httpx.AsyncClient, control: str) -> None:
-    """Keep `clock` at what the control service says, for ever; a lost connection is made again."""
-    while True:
-        try:
-            async with http.stream(
-                "GET", f"{control}/clock/stream", timeout=httpx.Timeout(10, read=None)
-            ) as answer:
-                async for row in answer.aiter_lines():
-                    if row.startswith("data: "):
-                        shown = json.loads(row.removeprefix("data: "))
-                        clock.follow(shown["offset"], shown["skews"])
-        except httpx.HTTPError:
-            pass
-        await anyio.sleep(0.2)
 
 
 @asynccontextmanager

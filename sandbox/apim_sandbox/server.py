@@ -20,6 +20,7 @@ import anyio
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, WorldLoaded
 from apim_emulators.core.faults import Faults
+from apim_emulators.core.faults.keeper import ClockKeeper
 from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import MemoryJournal, Record, encode
@@ -120,10 +121,14 @@ def kept_clock(state: StateDir) -> MasterClock:
     clock = MasterClock()
     try:
         kept = json.loads(path.read_text())
-        clock.follow(float(kept["offset"]), {str(one): float(skew) for one, skew in kept["skews"].items()})
+        clock.take(kept)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # a first run, or a file that somebody broke: real time
-    clock.on_move(lambda: write_private(path, json.dumps({"offset": clock.offset, "skews": clock.skews})))
+
+    def keep() -> None:
+        write_private(path, json.dumps({**clock.shown(), "skews": clock.skews}))
+
+    clock.on_move(keep)
     return clock
 
 
@@ -150,6 +155,7 @@ async def _running(
     edge_url, proxy_url, control_url = listeners.urls
     state = options.state
     clock, journal, faults = kept_clock(state), MemoryJournal(), Faults()
+    journal.on_record(faults.note)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         keep = stack.enter_context((state.path / "journal.jsonl").open("wb", buffering=0))
@@ -169,11 +175,17 @@ async def _running(
         else:
             for name in EMULATORS:
                 assembly.add(name)
+        tasks.start_soon(ClockKeeper(clock, faults, journal).run)
         shapes = None if options.separate else by_address(world)
         edge_app = EdgeApp(assembly.hosts, shapes, steered(assembly))
-        await stack.enter_async_context(serving(edge_app, listeners.edge, authority.server_context()))
+        tls = authority.server_context(lambda host: around.connection_fault(world, host, "tls") is not None)
+        await stack.enter_async_context(serving(edge_app, listeners.edge, tls))
         route = Router(assembly.hosts, remote, Target("127.0.0.1", listeners.edge.getsockname()[1]))
-        tasks.start_soon(ConnectProxy(route, options.allow_internet).run, listeners.proxy)
+        proxy = ConnectProxy(
+            route, options.allow_internet, lambda host: around.connection_fault(world, host, "connection")
+        )
+        faults.on_change(lambda: proxy.close(lambda host: around.has_connection_fault(world, host)))
+        tasks.start_soon(proxy.run, listeners.proxy)
         token = "" if options.host == "127.0.0.1" else RandomIds().child("control").secret(40)
         pod_environment = pod_variables(authority, proxy_url, control_url)
         if token:
@@ -200,10 +212,10 @@ async def _running(
             return create_app(
                 Control(
                     clock,
-                    RandomIds(),
                     journal,
                     cluster,
                     faults,
+                    world,
                     status.show,
                     status.gateways,
                     attachments,
@@ -264,7 +276,7 @@ class Status:
             "emulators": list(EMULATORS),
             "separate": self.options.separate,
             "journal": self.journal.sequence,
-            "clock": {"now": self.clock.now(), "offset": self.clock.offset, "skews": self.clock.skews},
+            "clock": self.clock.shown(),
         }
 
     def forget(self) -> None:

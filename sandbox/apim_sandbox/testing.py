@@ -188,7 +188,5 @@ def _warn_of_unfired(sandbox: Sandbox, faults: Sequence[Fault]) -> None:
         return
     for one in sandbox.faults.list():
         if not one["fired"]:
-            what = (
-                f"fault {one['fault'].get('name', one['id'])!r} of {one['target']} never acted in this test"
-            )
+            what = f"fault {one['fault']!r} of {one['target']} never acted in this test"
             warnings.warn(what, FaultNeverFiredWarning, stacklevel=2)

@@ -20,6 +20,7 @@ import httpx
 from apim_emulators.core.clock import MasterClock, VirtualTime
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
+from apim_emulators.core.faults.keeper import ClockKeeper
 from apim_emulators.core.ids import SeededIds
 from apim_emulators.core.journal import MemoryJournal, Record
 from apim_emulators.core.keys import PooledKeys
@@ -37,6 +38,7 @@ from apim_sandbox.cluster.live import cluster_settings, refuses_image
 from apim_sandbox.cluster.protocol import Applied
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Secrets
+from apim_sandbox.planning import FaultRequest, plan
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import operator_of, service_names
@@ -71,6 +73,15 @@ class VirtualSandbox:
         """Apply manifests, as `(path, text)`."""
         return await self.cluster.apply(documents)
 
+    def add_fault(self, request: FaultRequest) -> str:
+        """Break something on purpose, from now on unless the request says otherwise; the fault's id.
+
+        Raises `FaultError`.
+        """
+        planned = plan(request, self.world, self.clock.now(), self.faults.planned)
+        self.faults.add(planned)
+        return planned.id
+
     def records(self, since: int = 0) -> list[Record]:
         """The journal so far."""
         return self.journal.since(since)
@@ -97,6 +108,7 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
     ids = SeededIds(str(seed))
     clock = MasterClock(VirtualTime())
     journal, faults, hosts = MemoryJournal(), Faults(), HostTable()
+    journal.on_record(faults.note)
     stores = Stores(lambda _: MemoryStore())
 
     async with AsyncExitStack() as stack:
@@ -116,6 +128,7 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
             around.context("cluster"), cluster_settings(world, around, directory), runtime
         )
         tasks.start_soon(cluster.run)
+        tasks.start_soon(ClockKeeper(clock, faults, journal).run)
         clusters = tuple(one.name for one in world.clusters)
         journal.add(
             "control", clock.now(), WorldLoaded(world.name, tuple(service_names(world)), clusters), 0.0

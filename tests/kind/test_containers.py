@@ -73,7 +73,7 @@ def test_a_fault_breaks_the_next_call_only(container) -> None:  # type: ignore[n
     """One 503 from Entra, then it answers again."""
     import ssl
 
-    container.fault("status", "entra", code=503, last_call=1)
+    container.fault("status", "entra", code=503, calls="1")
     url = f"{container.authority}common/v2.0/.well-known/openid-configuration"
     context = ssl.create_default_context(cafile=container.ca_file)
     with httpx.Client(proxy=container.proxy, verify=context, trust_env=False) as http:

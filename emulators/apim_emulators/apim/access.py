@@ -17,6 +17,7 @@ from apim_emulators.apim.settings import ApimSettings
 from apim_emulators.apim.state import ApimState
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import Half
+from apim_emulators.core.faults import StaleAuthorization
 from apim_emulators.core.rbac import Decision, RoleAssignment, evaluate
 from apim_emulators.core.vocabulary import GET_CONFIGURATION
 
@@ -43,30 +44,43 @@ class Access:
 
     def __init__(self, context: Context, state: ApimState, settings: ApimSettings) -> None:
         self._clock = context.clock
+        self._faults = context.faults
         self._settings = settings
         self._reads = ArmReads(context, ServiceIdentities(context, state, settings), settings)
-        self._kept: dict[_Key, tuple[float, Verdict]] = {}
+        self._kept: dict[_Key, tuple[float, Verdict]] = {}  # with the moment of each
         self._asking: dict[_Key, anyio.Lock] = {}
 
     async def verdict(self, service: Service, gateway: Gateway, principal: str) -> Verdict:
         """Both halves for `principal`, an object id."""
         identity = service.identity.principal_id if service.identity else ""
-        if self._settings.rbac_cache_seconds <= 0:
-            return await self._ask(service, gateway, principal)
         key = (gateway.id.lower(), identity, principal)
+        kept = self._usable(key, gateway)
+        if kept is not None:
+            return kept
+        if self._settings.rbac_cache_seconds <= 0:
+            return self._keep(key, await self._ask(service, gateway, principal))
         if len(self._asking) >= _MAX_KEPT:
             self._asking = {key: lock for key, lock in self._asking.items() if lock.locked()}
         # Who comes while ARM is being asked waits for that answer: a poll and a heartbeat often meet.
         async with self._asking.setdefault(key, anyio.Lock()):
-            until, kept = self._kept.get(key, (0.0, None))
-            if kept is not None and self._clock.now() < until:
-                return kept
-            verdict = await self._ask(service, gateway, principal)
-            if verdict.cause not in OUTAGES:
-                if len(self._kept) >= _MAX_KEPT:
-                    self._kept.clear()
-                self._kept[key] = (self._clock.now() + self._settings.rbac_cache_seconds, verdict)
-            return verdict
+            kept = self._usable(key, gateway)
+            return kept or self._keep(key, await self._ask(service, gateway, principal))
+
+    def _usable(self, key: _Key, gateway: Gateway) -> Verdict | None:
+        """The last verdict, while it may still be used, or where a fault goes on with it."""
+        since, kept = self._kept.get(key, (0.0, None))
+        age = self._clock.now() - since
+        if kept is None or age < self._settings.rbac_cache_seconds:
+            return kept
+        stale = self._faults.ask(StaleAuthorization, gateway=gateway.name, when=lambda one: age < one.seconds)
+        return None if stale is None else kept
+
+    def _keep(self, key: _Key, verdict: Verdict) -> Verdict:
+        if verdict.cause not in OUTAGES:
+            if len(self._kept) >= _MAX_KEPT:
+                self._kept.clear()
+            self._kept[key] = (self._clock.now(), verdict)
+        return verdict
 
     async def _ask(self, service: Service, gateway: Gateway, principal: str) -> Verdict:
         try:

@@ -6,7 +6,7 @@ Plain Starlette, one dispatch: which service, which gateway, who calls, may it, 
 import gzip
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -31,7 +31,7 @@ from apim_emulators.apim.errors import (
     UNKNOWN_SERVICE,
     ApimRefusedError,
 )
-from apim_emulators.apim.feed import Compacted, event_json
+from apim_emulators.apim.feed import Compacted, Page, event_json
 from apim_emulators.apim.gateway_tokens import SCHEME, check_token, parse_token
 from apim_emulators.apim.model import Gateway, Instance, Service
 from apim_emulators.apim.settings import ApimSettings
@@ -41,12 +41,14 @@ from apim_emulators.apim.token_events import TokenEvents
 from apim_emulators.core.bearer import AccessTokens, Refusal
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ConfigurationAnswered, Half, Token
+from apim_emulators.core.faults import CorruptSnapshot, FeedCompacted, HeartbeatsLost, StaleConfiguration
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.core.provenance import HEADER, Behaviour
 from apim_emulators.core.vocabulary import LEGACY_CONFIGURATION_DOMAIN, Revision, VocabularyError
 
 MAX_TOP = 100
 _MAX_HEARTBEAT = 16 * 1024  # bytes
+Entities = tuple[int, dict[str, dict[str, Any]]]  # at a revision
 Operation = Literal["snapshot", "events", "heartbeat", "other"]
 _OPERATIONS: dict[str, Operation] = {"snapshot": "snapshot", "events": "events", "heartbeat": "heartbeat"}
 _METHODS: dict[Operation, str] = {
@@ -109,6 +111,7 @@ class ConfigurationApi:
         )
         self._throttle = Throttle(settings.requests_per_minute)
         self._token_events = TokenEvents(context.journal, settings.near_expiry)
+        self._told: dict[str, Entities] = {}  # by gateway: the snapshot that was served last
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -227,7 +230,7 @@ class ConfigurationApi:
     # --- what it gets
 
     def _snapshot(self, request: Request, service: Service, gateway: Gateway, told: Told) -> Response:
-        revision, entities = self._state.snapshot(gateway)
+        revision, entities = self._current(gateway)
         told.revision, told.entities = str(Revision(revision)), len(entities)
         etag = f'"{told.revision}"'
         headers = {
@@ -246,14 +249,36 @@ class ConfigurationApi:
                 "entities": [{"entity": name, "data": data} for name, data in entities.items()],
             }
         )
+        corrupt = self._context.faults.ask(CorruptSnapshot, gateway=gateway.name)
+        if corrupt is not None:
+            body = corrupt.changed(body)
         if "gzip" in request.headers.get("accept-encoding", ""):
             body = gzip.compress(body, 6, mtime=0)
             headers["content-encoding"] = "gzip"
         return Response(body, headers=headers, media_type="application/json")
 
+    def _current(self, gateway: Gateway) -> Entities:
+        """The feed's newest revision with all entities; the last one told where a fault hides what is new."""
+        last = self._told.get(gateway.id.lower())
+        if last is not None and self._context.faults.ask(StaleConfiguration, gateway=gateway.name):
+            return last
+        current = self._told[gateway.id.lower()] = self._state.snapshot(gateway)
+        return current
+
+    def _page(self, gateway: Gateway, after: int, top: int) -> Page | Compacted:
+        faults = self._context.faults
+        if faults.ask(FeedCompacted, gateway=gateway.name) is not None:
+            head = self._state.head(gateway)
+            return Compacted(after, head, head)
+        page = self._state.events(gateway, after, top)
+        hides = isinstance(page, Page) and page.events
+        if hides and faults.ask(StaleConfiguration, gateway=gateway.name) is not None:
+            return Page((), after)
+        return page
+
     def _events(self, request: Request, gateway: Gateway, told: Told) -> Response:
         after, top = _paging(request, told)
-        page = self._state.events(gateway, after, top)
+        page = self._page(gateway, after, top)
         if isinstance(page, Compacted):
             told.cause, told.revision = "snapshot-required", str(Revision(page.head))
             raise ApimRefusedError(SNAPSHOT_REQUIRED, asked=Revision(after))
@@ -279,9 +304,10 @@ class ConfigurationApi:
             )
         told.instance, told.revision = beat.instance_id, beat.revision[:8]
         now = self._context.clock.now()
-        self._state.heartbeat(
-            Instance(beat.instance_id, gateway.id, beat.version[:64], told.revision, last_seen=now)
-        )
+        if self._context.faults.ask(HeartbeatsLost, gateway=gateway.name) is None:
+            self._state.heartbeat(
+                Instance(beat.instance_id, gateway.id, beat.version[:64], told.revision, last_seen=now)
+            )
         return Response(status_code=204, headers={HEADER: behaviours.HEARTBEAT.header})
 
     def _journal(

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 import httpx
 
 from apim_emulators.arm.errors import DIRECTORY_UNAVAILABLE, ArmRefusedError
+from apim_emulators.arm.model import AssignmentRecord
 from apim_emulators.arm.scopes import ResourceId
 from apim_emulators.arm.settings import ArmSettings
 from apim_emulators.arm.state import ArmState
 from apim_emulators.core.context import Context
+from apim_emulators.core.faults import RevokedRole
 from apim_emulators.core.rbac import EVERYONE, Decision, DenyAssignment, RoleAssignment, evaluate
 
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
@@ -40,7 +42,7 @@ class Authorization:
     async def decide(self, principal: str, action: str, scope: str) -> Decision:
         """May `principal` do `action` at `scope`, by what has propagated by now?"""
         now = self._context.clock.now()
-        assignments = [record.assignment for record in self._state.role_assignments(at=now)]
+        assignments = [record.assignment for record in self.counted(now)]
         denials = list(self._state.deny_assignments(at=now))
         return evaluate(
             principal=principal,
@@ -53,6 +55,19 @@ class Authorization:
             groups=await self.groups(principal, assignments, denials),
             management_groups=self._state.management_groups(scope),
         )
+
+    def counted(self, now: float) -> list[AssignmentRecord]:
+        """The assignments that authorization counts with at `now`."""
+        records = list(self._state.role_assignments(at=now))
+        revoked = self._context.faults.ask(
+            RevokedRole, when=lambda one: any(self._names(one, record) for record in records)
+        )
+        return [record for record in records if revoked is None or not self._names(revoked, record)]
+
+    def _names(self, fault: RevokedRole, record: AssignmentRecord) -> bool:
+        role = self._state.role_definition(record.assignment.role_definition_id)
+        name = role.definition.role_name if role is not None else ""
+        return fault.names(name, record.assignment.principal_id)
 
     async def groups(
         self, principal: str, assignments: Iterable[RoleAssignment], denials: Iterable[DenyAssignment]

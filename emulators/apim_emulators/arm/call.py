@@ -28,6 +28,7 @@ from apim_emulators.arm.state import ArmState
 from apim_emulators.core.bearer import Caller
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ArmAnswered
+from apim_emulators.core.faults import PropagationDelay
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.core.jose import b64url
 from apim_emulators.core.provenance import HEADER
@@ -150,7 +151,10 @@ class Arm:
 
     def visible_at(self) -> float:
         """When a change of a role assignment starts to act; 0 for at once."""
-        delay = self.settings.role_propagation_seconds
+        late = self.context.faults.ask(
+            PropagationDelay, when=lambda one: one.object in ("any", "roleAssignment")
+        )
+        delay = self.settings.role_propagation_seconds if late is None else late.seconds
         return self.context.clock.now() + delay if delay > 0 else 0.0
 
     def _open(self, request: Request) -> Call:

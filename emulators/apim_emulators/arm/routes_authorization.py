@@ -93,10 +93,11 @@ def router(arm: Arm) -> APIRouter:
         place = f"/{scope}"
         wanted = read_filter(request)
         # Lists show writes at once; a resource provider reads what authorization counts with.
-        at = arm.context.clock.now() if call.from_provider else ALWAYS
+        now = arm.context.clock.now()
+        known = arm.authorization.counted(now) if call.from_provider else arm.state.role_assignments()
         records = [
             record
-            for record in arm.state.role_assignments(at=at)
+            for record in known
             if arm.state.listed_at(place, record.assignment.scope, below=not wanted.at_scope)
         ]
         principals = await _principals(arm, wanted, [record.assignment for record in records])

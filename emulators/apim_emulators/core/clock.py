@@ -5,10 +5,11 @@ skewed. Live, the master follows the system time plus what the user advanced. Vi
 `MockClock`), it follows the event loop's time from a fixed epoch, so that a day takes milliseconds.
 """
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 
@@ -73,27 +74,37 @@ class ClockError(ValueError):
 
 
 class MasterClock:
-    """The sandbox's time: a source plus what the user advanced, with a skew per actor."""
+    """The sandbox's time: a source plus what the user advanced, with a skew per actor.
+
+    Frozen it stands still, and whoever waits on it waits until it is moved or goes on.
+    """
 
     def __init__(self, source: TimeSource | None = None, *, offset: float = 0.0) -> None:
         self._source: TimeSource = source or SystemTime()
         self._offset = offset
         self._skews: dict[str, float] = {}
+        self._drifts: Callable[[], Mapping[str, float]] = dict
+        self._frozen: float | None = None
         self._moved: anyio.Event | None = None
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def offset(self) -> float:
-        """Seconds by which the sandbox's time is ahead of its source."""
-        return self._offset
+        """Seconds by which the sandbox's time is ahead of its source (behind it when long frozen)."""
+        return self._offset if self._frozen is None else self._frozen - self._source.wall()
 
     @property
     def skews(self) -> dict[str, float]:
-        """Seconds by actor: positive means that the actor's clock runs ahead."""
+        """Seconds by actor, as somebody set them: positive means that the actor's clock runs ahead."""
         return dict(self._skews)
 
+    @property
+    def frozen(self) -> float | None:
+        """The moment at which it stands still; None while it goes."""
+        return self._frozen
+
     def now(self) -> float:
-        return self._source.wall() + self._offset
+        return self._source.wall() + self._offset if self._frozen is None else self._frozen
 
     def tick(self) -> float:
         return self._source.tick()
@@ -105,27 +116,57 @@ class MasterClock:
         """
         if seconds < 0:
             raise ClockError(
-                f"can't go back by {-seconds:g} s: tokens and events already carry later times; "
+                f"the clock can't go back by {-seconds:g} s: tokens and events already carry later times; "
                 "skew one actor's clock instead"
             )
-        self.follow(self._offset + seconds, self._skews)
+        frozen = None if self._frozen is None else self._frozen + seconds
+        self.follow(self._offset + seconds, self._skews, frozen)
+
+    def advance_to(self, moment: float) -> float:
+        """Move the sandbox's time forwards to `moment`; by how many seconds. Raises `ClockError`."""
+        seconds = moment - self.now()
+        self.advance(seconds)
+        return seconds
+
+    def freeze(self) -> None:
+        """Stand still. Raises `ClockError` for virtual time, which nobody could make go on."""
+        if isinstance(self._source, VirtualTime):
+            raise ClockError("virtual time can't be frozen: it stands still already unless somebody waits")
+        self.follow(self._offset, self._skews, self.now())
+
+    def unfreeze(self) -> None:
+        """Go on from the moment at which it stood."""
+        self.follow(self.offset, self._skews)
 
     def set_skew(self, actor: str, seconds: float) -> None:
         """Let `actor` believe that it is `seconds` later (or, negative, earlier) than it is."""
-        self.follow(self._offset, {**self._skews, actor: seconds})
+        self.follow(self._offset, {**self._skews, actor: seconds}, self._frozen)
 
-    def follow(self, offset: float, skews: dict[str, float]) -> None:
+    def drift_by(self, drifts: Callable[[], Mapping[str, float]]) -> None:
+        """Ask `drifts` what faults add to the actors' skews, in seconds; `wake` when it changes."""
+        self._drifts = drifts
+
+    def follow(self, offset: float, skews: dict[str, float], frozen: float | None = None) -> None:
         """Take over the state of another process's master clock (see the control service)."""
         self._offset = offset
+        self._frozen = frozen
         self._skews = {actor: skew for actor, skew in skews.items() if skew}
-        moved, self._moved = self._moved, None
-        if moved is not None:
-            moved.set()
-        for listener in list(self._listeners):
-            listener()
+        self.wake()
+
+    def shown(self) -> dict[str, Any]:
+        """How other processes are told: `now`, `offset`, `skews` by actor, `frozen` (a moment or null)."""
+        return {
+            "now": self.now(), "offset": self.offset, "skews": self.all_skews(), "frozen": self._frozen,
+        }  # fmt: skip
+
+    def take(self, shown: Mapping[str, Any]) -> None:
+        """Follow what `shown` told. Raises `KeyError`, `TypeError`, `ValueError` for what is not that."""
+        skews = {str(actor): float(seconds) for actor, seconds in shown["skews"].items()}
+        frozen = shown.get("frozen")
+        self.follow(float(shown["offset"]), skews, None if frozen is None else float(frozen))
 
     def on_move(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every advance or change of skew."""
+        """Call `listener` after every advance, freeze or change of skew."""
         self._listeners.append(listener)
 
     def off_move(self, listener: Callable[[], None]) -> None:
@@ -133,7 +174,13 @@ class MasterClock:
         self._listeners.remove(listener)
 
     def skew(self, actor: str) -> float:
-        return self._skews.get(actor, 0.0)
+        """Seconds by which `actor` is ahead, by its setting and by faults."""
+        return self._skews.get(actor, 0.0) + self._drifts().get(actor, 0.0)
+
+    def all_skews(self) -> dict[str, float]:
+        """`skew` of each actor whose clock is not the sandbox's."""
+        found = {actor: self.skew(actor) for actor in (*self._skews, *self._drifts())}
+        return {actor: seconds for actor, seconds in found.items() if seconds}
 
     def for_actor(self, actor: str) -> "ActorClock":
         return ActorClock(self, actor)
@@ -153,9 +200,17 @@ class MasterClock:
             if self._moved is None:
                 self._moved = anyio.Event()
             moved = self._moved
-            with anyio.move_on_after(seconds):
+            with anyio.move_on_after(math.inf if self._frozen is not None else seconds):
                 await moved.wait()
             seconds = remaining()
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        moved, self._moved = self._moved, None
+        if moved is not None:
+            moved.set()
+        for listener in list(self._listeners):
+            listener()
 
 
 class ActorClock:

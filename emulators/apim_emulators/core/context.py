@@ -1,10 +1,11 @@
-"""What every emulator is given: its time, ids, journal, and the way to call others."""
+"""What every emulator is given: its time, ids, journal, faults, and the way to call others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
 from apim_emulators.core.clock import Clock
+from apim_emulators.core.faults.actor import Asks, NoFaults
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 
@@ -17,3 +18,4 @@ class Context:
     ids: Ids
     journal: Journal
     http: httpx.AsyncClient
+    faults: Asks = field(default_factory=NoFaults)

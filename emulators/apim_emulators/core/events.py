@@ -416,23 +416,25 @@ class GraphAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ClockMoved:
-    """Somebody moved the sandbox's clock, or one actor's. Seconds."""
+    """Somebody moved the sandbox's clock, or one actor's, or made it stand still or go on. Seconds."""
 
     kind: ClassVar[str] = "clock.moved"
     advanced: float
     actor: str = ""
     skew: float = 0.0
+    frozen: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FaultFired:
-    """A fault did what it was asked to do."""
+    """A fault did what it was asked to do; `id` is what it was added under."""
 
     kind: ClassVar[str] = "fault.fired"
     fault: str
     target: str
     call: int
     effect: str
+    id: str = ""
 
 
 Event = (

@@ -18,6 +18,9 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from starlette.types import ASGIApp, Message
 
+from apim_emulators.core.faults.gate import FaultGate
+from apim_emulators.core.faults.model import DROP
+
 FindApp = Callable[[str], ASGIApp | None]
 TransportFault = Callable[[httpx.Request], httpx.TransportError | None]
 
@@ -107,9 +110,23 @@ class WireTransport(httpx.AsyncBaseTransport):
         app = self._wire.find(request.url.host)
         if app is None:
             raise httpx.ConnectError(_NAME_NOT_KNOWN, request=request)
+        if isinstance(app, FaultGate):
+            await _connect(app, request, timeouts.get("connect"))
         exchange = _Exchange(request, timeouts.get("read"))
         self._wire.tasks.start_soon(exchange.serve, app, self._wire.crashes)
         return await exchange.response()
+
+
+async def _connect(gate: FaultGate, request: httpx.Request, timeout: float | None) -> None:
+    """Raise what a connection fault of the host's emulator makes of the attempt."""
+    fault = gate.faults.connection()
+    if fault is None:
+        return
+    failure = fault.failure()
+    if isinstance(failure, httpx.ConnectTimeout):
+        await anyio.sleep(math.inf if timeout is None else timeout)
+    failure.request = request
+    raise failure
 
 
 class _Exchange:
@@ -122,6 +139,7 @@ class _Exchange:
         self._incoming: MemoryObjectReceiveStream[Message]
         self._outgoing, self._incoming = anyio.create_memory_object_stream[Message](8)
         self._client_gone = anyio.Event()
+        self._reset = False
 
     # --- the server's task
 
@@ -183,7 +201,12 @@ class _Exchange:
             "server": (url.host, url.port or (443 if url.scheme == "https" else 80)),
             "client": ("127.0.0.1", 0),
             "state": {},
+            "extensions": {DROP: self._drop},
         }
+
+    async def _drop(self, abruptly: bool) -> None:
+        self._reset = abruptly
+        self._outgoing.close()
 
     # --- the client's task
 
@@ -191,6 +214,7 @@ class _Exchange:
         try:
             start = await self.next_message()
             if start is None:
+                self._raise_if_reset()
                 raise httpx.RemoteProtocolError(
                     "Server disconnected without sending a response.", request=self._request
                 )
@@ -220,6 +244,10 @@ class _Exchange:
             except anyio.EndOfStream:
                 return None
         raise httpx.ReadTimeout("The read operation timed out", request=self._request)
+
+    def _raise_if_reset(self) -> None:
+        if self._reset:
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=self._request)
 
     def truncated(self, received: int, expected: int) -> httpx.RemoteProtocolError:
         return httpx.RemoteProtocolError(

@@ -10,9 +10,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.context import Context
+from apim_emulators.core.faults import DroppedKid, WrongInstance
+from apim_emulators.core.faults.discovery import broken_discovery
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.entra import behaviours
-from apim_emulators.entra import faults as faults  # registers what only Entra can have
 from apim_emulators.entra.errors import Cause, refusal, render
 from apim_emulators.entra.exchange import TokenEndpoint
 from apim_emulators.entra.forms import MAX_FORM, host_of, read_request
@@ -96,6 +97,7 @@ class SignIn:
         document = configuration(
             name if tenant is None else tenant.id, tenant, host_of(request.headers), version
         )
+        document = broken_discovery(self._context.faults, document)
         return json_response(document, 200, _DISCOVERY_HEADERS, behaviours.METADATA)
 
     async def _keys_v2(self, request: Request) -> Response:
@@ -110,7 +112,12 @@ class SignIn:
         if tenant is None and name.lower() not in SHARED:
             return self._refuse(request, not_a_tenant(name), "invalid_tenant")
         keys = []
-        for record in self._directory.signing_keys():
+        records = self._directory.signing_keys()
+        dropped = self._context.faults.ask(DroppedKid)
+        if dropped is not None:
+            kept = dropped.kept([record.kid for record in records])
+            records = [record for record in records if record.kid in kept]
+        for record in records:
             key = self._directory.loaded_key(record.kid)
             if key is not None:
                 keys.append((record.kid, key.public, record.x5c))
@@ -118,12 +125,15 @@ class SignIn:
 
     async def _instance(self, request: Request) -> Response:
         endpoint = request.query_params.get("authorization_endpoint", "")
+        elsewhere = self._context.faults.ask(WrongInstance)
         document = instance_discovery(
             endpoint,
             host_of(request.headers),
             self._directory.settings.authority_hosts,
             request.query_params.get("api-version", "1.0")[:16],
         )
+        if elsewhere is not None:
+            document = elsewhere.changed(document) if document is not None and elsewhere.host else None
         if document is None:
             return self._refuse(request, Cause("instance-unknown", 50049))
         return json_response(document, 200, _DISCOVERY_HEADERS, behaviours.METADATA)

@@ -1,9 +1,12 @@
 """The token endpoint: gather the facts, climb the ladder, issue or refuse, and say so in the journal."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import CredentialSeen, Rung, Token, TokenAnswered
+from apim_emulators.core.faults import EntraTransient, KeyRotation, TokenAnswer
 from apim_emulators.core.http import json_response
 from apim_emulators.core.provenance import HEADER
 from apim_emulators.entra import behaviours
@@ -15,7 +18,7 @@ from apim_emulators.entra.issuers import Issuers
 from apim_emulators.entra.ladder import FIRST_STAGE, SECOND_STAGE, climb
 from apim_emulators.entra.matching import text
 from apim_emulators.entra.state import Directory
-from apim_emulators.entra.throttle import Throttle
+from apim_emulators.entra.throttle import Throttle, Throttled
 from apim_emulators.entra.tokens import Issued, answer, issue, lifetime, wants_continuous_access
 
 _SENT_WITH_TOKENS = {**TOKEN_HEADERS, HEADER: behaviours.TOKEN.header}
@@ -28,7 +31,7 @@ class TokenEndpoint:
         self._context = context
         self._directory = directory
         self._issuers = Issuers(context, directory)
-        self._throttle = Throttle(directory)
+        self._throttle = Throttle(directory, context.faults)
 
     async def answer(self, request: TokenRequest) -> Response:
         """The answer to `request`; one `TokenAnswered` tells how it came about."""
@@ -36,15 +39,19 @@ class TokenEndpoint:
         started, now = context.clock.tick(), context.clock.now()
         trace_id = context.ids.uuid()[:-2] + "00"  # seen to end so, nearly always
         correlation_id = request.correlation_id or context.ids.uuid()
-        throttled = self._throttle.refuses(request, now)
+        names = partial(self._directory.names_of, request.tenant)
+        throttled = self._throttle.refuses(request, now, names)
         if isinstance(throttled, Response):
             attempt = Attempt(settings, now, request)
             self._journal(attempt, (), trace_id, correlation_id, started, 429, cause="rate-limited")
             return throttled
         at = now + context.ids.uniform(0, settings.replication_spread) if settings.replication_spread else now
         attempt = gather(request, self._directory, settings, now, at)
-        rungs, cause = await self._verdict(attempt)
-        cause = throttled or cause
+        outage = context.faults.ask(EntraTransient, tenants=names)
+        if outage is not None:
+            throttled = Throttled(Cause("entra-transient", outage.code), outage.retry_after)
+        rungs, cause = await self._verdict(attempt) if outage is None else ((), None)
+        cause = throttled.cause if throttled is not None else cause
         if cause is not None:
             refused = refusal(cause)
             status = _status(refused, attempt)
@@ -52,19 +59,19 @@ class TokenEndpoint:
             return render(
                 refused, now=now, trace_id=trace_id, correlation_id=correlation_id, status=status,
                 error="invalid_request" if status == 400 and refused.spec.code == 70021 else None,
-                headers=_echo(request, correlation_id) | self._wait(cause),
+                headers=_echo(request, correlation_id) | _wait(throttled),
             )  # fmt: skip
+        rotation = context.faults.ask(KeyRotation)
+        if rotation is not None:
+            self._directory.rotate_signing_key(keep=rotation.overlap)
         issued = self._issue(attempt)
         self._remember(attempt)
         self._journal(attempt, rungs, trace_id, correlation_id, started, 200, issued=issued)
         headers = {"x-ms-request-id": trace_id, **_SENT_WITH_TOKENS, **_echo(request, correlation_id)}
         wanted = attempt.wanted.resource if attempt.wanted is not None else ""
-        return json_response(answer(issued, version=request.version, resource=wanted), 200, headers)
-
-    def _wait(self, cause: Cause) -> dict[str, str]:
-        """When a throttled client may come again."""
-        seconds = self._directory.settings.retry_after
-        return {"retry-after": str(seconds)} if cause.code == 90055 and seconds is not None else {}
+        body = answer(issued, version=request.version, resource=wanted)
+        deviation = context.faults.ask(TokenAnswer, tenants=names)
+        return json_response(body if deviation is None else deviation.changed(body), 200, headers)
 
     async def _verdict(self, attempt: Attempt) -> tuple[tuple[Rung, ...], Cause | None]:
         rungs, cause = climb(FIRST_STAGE[attempt.grant], attempt)
@@ -174,6 +181,13 @@ def _shown(issued: Issued | None) -> Token | None:
 def _status(refused: Refusal, attempt: Attempt) -> int:
     """The table's status, except that the generation of 2022 answered a mismatch with 400."""
     return 400 if refused.spec.code == 70021 and attempt.settings.no_match == "2022" else refused.spec.status
+
+
+def _wait(throttled: Throttled | None) -> dict[str, str]:
+    """When a client that was put off may come again."""
+    if throttled is None or throttled.retry_after is None:
+        return {}
+    return {"retry-after": str(throttled.retry_after)}
 
 
 def _echo(request: TokenRequest, correlation_id: str) -> dict[str, str]:

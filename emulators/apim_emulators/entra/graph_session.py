@@ -85,7 +85,7 @@ class Session:
             raise GraphError("denied")
 
     def visible_at(self, kind: ObjectKind) -> float:
-        return self.directory.visible_at(kind, self.now)
+        return self.directory.visible_at(kind, self.now, self.context.faults)
 
     async def body(self, model: type[B]) -> B:
         """The request's body as `model`. Raises `GraphError`."""

@@ -166,7 +166,7 @@ class Internal:
         owner, name = self._owner(request), request.path_params["name"]
         existing = self._directory.get_federated_credential(owner.object_id, name)
         now = self._context.clock.now()
-        visible_at = self._directory.visible_at("federatedIdentityCredential", now)
+        visible_at = self._directory.visible_at("federatedIdentityCredential", now, self._context.faults)
         if request.method == "DELETE":
             if existing is not None:
                 self._directory.delete_federated_credential(owner.object_id, name, visible_at=visible_at)

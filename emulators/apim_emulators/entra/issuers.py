@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import IssuerFetched
+from apim_emulators.core.faults import StaleJwks
 from apim_emulators.core.jose import JoseError, public_key
 from apim_emulators.entra.attempt import FetchFailure, IssuerKeys
 from apim_emulators.entra.state import Directory
@@ -65,7 +66,7 @@ class Issuers:
         settings = self._directory.settings
         age = self._context.clock.now() - cached.fetched_at
         if age >= settings.jwks_cache or (kid not in cached.seen and age >= settings.refetch_floor):
-            return None
+            return cached if self._context.faults.ask(StaleJwks) is not None else None
         return cached
 
     async def _fetch(self, issuer: str) -> IssuerKeys:

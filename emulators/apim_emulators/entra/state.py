@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from apim_emulators.core.faults import Asks, PropagationDelay
 from apim_emulators.core.jose import SigningKey
 from apim_emulators.core.keys import KeySource
 from apim_emulators.core.store import ALWAYS, Collection, MemoryStore
@@ -112,9 +113,12 @@ class Directory:
             self.rotate_signing_key()
         _ = self.signing_key  # parsed before the first request
 
-    def visible_at(self, kind: ObjectKind, now: float) -> float:
+    def visible_at(self, kind: ObjectKind, now: float, faults: Asks) -> float:
         """When a write made through Graph at `now` is seen by the token endpoint; 0 means at once."""
         delay = self.settings.propagation.get(kind, 0.0)
+        late = faults.ask(PropagationDelay, when=lambda one: one.object in ("any", kind))
+        if late is not None:
+            delay = late.seconds
         return now + delay if delay > 0 else 0.0
 
     def forget(self) -> None:
@@ -172,6 +176,11 @@ class Directory:
         return next(
             (each for each in self._tenants.values() if lowered in (each.id.lower(), each.name.lower())), None
         )
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """`name` and every other name of the tenant that it names."""
+        tenant = self.find_tenant(name)
+        return (name,) if tenant is None else (name, tenant.id, tenant.name)
 
     def list_tenants(self) -> list[Tenant]:
         return list(self._tenants.values())

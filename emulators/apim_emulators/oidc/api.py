@@ -11,7 +11,8 @@ from starlette.responses import Response
 from apim_emulators.core import jose
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.context import Context
-from apim_emulators.core.events import ServiceAccountTokenIssued, Token
+from apim_emulators.core.events import ResourceChanged, ServiceAccountTokenIssued, Token
+from apim_emulators.core.faults import KeyRotation
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.oidc import errors, tokens
@@ -139,7 +140,7 @@ class KubernetesApi:
             cluster, account, audiences=audiences, life=life, now=now,
             jti=self._context.ids.uuid(), bound=bound, node=node,
         )  # fmt: skip
-        key = self._state.signing_key(cluster.name)
+        key = self._signing_key(cluster)
         header = tokens.header(key.kid)
         self._context.journal.append(
             ServiceAccountTokenIssued(
@@ -160,6 +161,19 @@ class KubernetesApi:
         }
         warnings = {"warning": f'299 - "{life.warning}"'} if life.warning else {}
         return json_response(answer, 201, warnings)
+
+    def _signing_key(self, cluster: Cluster) -> jose.SigningKey:
+        """The key that signs now: a new one where a fault rotates it."""
+        rotation = self._context.faults.ask(KeyRotation)
+        if rotation is None:
+            return self._state.signing_key(cluster.name)
+        new = self._state.rotate(cluster.name, keep_old=rotation.overlap)
+        published = [key.kid for key in self._state.keys(cluster.name) if key.published]
+        after = {"issuer": cluster.issuer, "published": published}
+        self._context.journal.append(
+            ResourceChanged("signingKey", new.kid, cluster.name, "created", "cluster", after=after)
+        )
+        return new
 
     def _bound(
         self, cluster: Cluster, account: ServiceAccount, ref: tokens.BoundObjectRef | None

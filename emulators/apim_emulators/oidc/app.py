@@ -6,6 +6,7 @@ server's routes answer on kubernetes.default.svc for the first cluster and on
 bindings on `{name}.ests.sandbox.test`.
 """
 
+from collections.abc import Mapping
 from hmac import compare_digest
 
 import msgspec
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import DocumentServed
+from apim_emulators.core.faults import DroppedKid, KeyWithoutUse
+from apim_emulators.core.faults.discovery import broken_discovery
 from apim_emulators.core.http import json_response
 from apim_emulators.core.provenance import HEADER, Behaviour
 from apim_emulators.core.vocabulary import KUBERNETES_HOST
@@ -89,19 +92,30 @@ class _Routes:
         answer.headers[HEADER] = ADMIN_API.header
         return answer
 
+    def _keys(self, cluster: Cluster) -> list[Mapping[str, str]]:
+        keys = self._state.published(cluster.name)
+        dropped = self._context.faults.ask(DroppedKid)
+        if dropped is not None:
+            kept = dropped.kept([key["kid"] for key in keys])
+            keys = [key for key in keys if key["kid"] in kept]
+        if self._context.faults.ask(KeyWithoutUse) is not None:
+            keys = [{name: value for name, value in key.items() if name != "use"} for key in keys]
+        return keys
+
     def _document(self, request: Request, cluster: Cluster, behaviour: Behaviour) -> Response:
         if request.method not in ("GET", "HEAD"):
             raise errors.method_not_allowed()
-        keys = self._state.published(cluster.name)
+        keys = self._keys(cluster) if behaviour is documents.JWKS else []
         if behaviour is documents.DISCOVERY:
-            body, media_type = documents.discovery(cluster), documents.DISCOVERY_TYPE
+            body = broken_discovery(self._context.faults, documents.discovery(cluster))
+            media_type = documents.DISCOVERY_TYPE
         else:
             body, media_type = documents.jwks(keys), documents.JWKS_TYPE
         self._context.journal.append(
             DocumentServed(
                 cluster.name, cluster.issuer,
                 "discovery" if behaviour is documents.DISCOVERY else "jwks",
-                tuple(key["kid"] for key in keys) if behaviour is documents.JWKS else (),
+                tuple(key["kid"] for key in keys),
             )
         )  # fmt: skip
         headers = {

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from apim_emulators.core.context import Context
+from apim_emulators.core.faults import WebhookDenies
 from apim_emulators.core.http import BodyTooLargeError, read_body
 from apim_emulators.core.provenance import HEADER
 from apim_emulators.webhook import admission, metrics
@@ -89,6 +90,9 @@ class Webhook:
             pod = decode_pod(review.pod)
         except UndecodableError as error:
             return Denial(str(error))
+        refusal = self._context.faults.ask(WebhookDenies)
+        if refusal is not None:
+            return Denial(refusal.message)
         account = await self._account(review.namespace, account_name(pod))
         if isinstance(account, Denial):
             return account

@@ -12,7 +12,7 @@ from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox
 from apim_sandbox.client.shapes import ClockShown
 from apim_sandbox.documents import nearest
-from apim_sandbox.durations import parse_duration, show_duration
+from apim_sandbox.durations import parse_signed, show_duration
 
 _WHO_FOLLOWS = "Emulators, kubelet and reference gateways follow; programs under `run` keep real time."
 
@@ -44,7 +44,7 @@ def clock_lines(clock: ClockShown) -> list[Line]:
 
 def advance_clock(duration: str, state_dir: Path | None) -> int:
     """Move the sandbox's clock forwards by a duration."""
-    seconds = signed_duration(duration)
+    seconds = parse_signed(duration)
     if seconds < 0:
         raise _backwards(-seconds)
     with Sandbox.connect(state_dir) as sandbox:
@@ -77,7 +77,7 @@ def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
             f"no actor is called {actor!r}; there are {', '.join(ACTORS)}",
             f"apim-sandbox clock skew {meant} {duration}",
         )
-    seconds = signed_duration(duration)
+    seconds = parse_signed(duration)
     with Sandbox.connect(state_dir) as sandbox:
         sandbox.clock.skew(actor, seconds)
         clock = sandbox.clock.show()
@@ -89,13 +89,6 @@ def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
         ]
     )
     return 0
-
-
-def signed_duration(text: str) -> float:
-    """Seconds of `10m`, `+10m` or `-10m`. Raises `DurationError`."""
-    stripped = text.strip()
-    sign = -1.0 if stripped.startswith("-") else 1.0
-    return sign * parse_duration(stripped[1:] if stripped[:1] in ("+", "-") else stripped)
 
 
 def parse_moment(text: str) -> float:

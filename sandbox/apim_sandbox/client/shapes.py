@@ -16,11 +16,12 @@ Manifest = Path | tuple[str, str]
 
 
 class ClockShown(TypedDict):
-    """`offset` is the sandbox's time ahead of real time; `skews` are by actor."""
+    """`offset`: how far ahead of real time; `skews` by actor; `frozen`: where it stands, if it does."""
 
     now: float
     offset: float
     skews: dict[str, float]
+    frozen: float | None
 
 
 class OperatorShown(TypedDict):
@@ -100,11 +101,15 @@ class GatewayShown(TypedDict):
 
 
 class FaultShown(TypedDict):
-    """A fault in force and how often it acted."""
+    """A fault and how often it acted; `active` while its time is now. Moments in epoch seconds."""
 
     id: str
     target: str
-    fault: dict[str, Any]
+    fault: str
+    arguments: dict[str, Any]
+    scope: dict[str, Any]
+    calls: str
+    active: bool
     fired: int
 
 

@@ -57,8 +57,7 @@ class ControlService:
         await self._http.aclose()
 
     def _take(self, state: Mapping[str, Any]) -> None:
-        skews = {str(actor): float(skew) for actor, skew in state["skews"].items()}
-        self._clock.follow(float(state["offset"]), skews)
+        self._clock.take(state)
 
 
 async def server_sent(lines: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 
 from apim_emulators.core.events import ClockMoved
-from apim_emulators.core.faults import Planned, make_fault
 from apim_emulators.core.journal import Record
 from apim_emulators.core.vocabulary import KUBERNETES_HOST, ServiceAccountName
 from apim_sandbox.assembly import Assembly
 from apim_sandbox.client.aio.cloud import ARM_API
 from apim_sandbox.cluster.protocol import Attachment, ClusterError, EventView, PodView
+from apim_sandbox.scenario.faults import fault_request
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.network import Network, interpose, withdraw
 from apim_sandbox.scenario.venue import ActionError
@@ -147,18 +147,8 @@ class Embedded:
     # --- what goes wrong by itself
 
     async def add_fault(self, wanted: AddFault) -> None:
-        now = self.now()
-        self.sandbox.faults.add(
-            Planned(
-                wanted.id,
-                wanted.target,
-                make_fault(wanted.fault, **wanted.arguments),
-                wanted.first_call,
-                wanted.last_call,
-                now,
-                None if wanted.lasting is None else now + wanted.lasting,
-            )
-        )
+        seed = self.sandbox.around.ids.child("faults").secret()  # the run's own, the same each time
+        self.sandbox.add_fault(fault_request(wanted, self.now(), seed))
 
     async def remove_fault(self, fault_id: str) -> None:
         if not self.sandbox.faults.remove(fault_id):
@@ -166,7 +156,7 @@ class Embedded:
             raise ActionError(f'no fault has the id "{fault_id}"; there are {there}')
 
     async def unfired(self) -> Sequence[str]:
-        return [one for one, times in self.sandbox.faults.fired.items() if not times]
+        return self.sandbox.faults.unfired
 
     async def cut_off(self, wanted: CutOff) -> None:
         self.network.cut[wanted.host] = wanted

@@ -10,6 +10,7 @@ from apim_sandbox import documents
 from apim_sandbox.documents import Document, DocumentError, Place
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
+from apim_sandbox.scenario.faults import wrong_faults
 from apim_sandbox.scenario.model import ManifestEdit, Scenario, WorldEdit
 from apim_sandbox.scenario.possible import impossible, uncheckable
 from apim_sandbox.validation import together, validated
@@ -105,8 +106,11 @@ def from_file(document: Document) -> Loaded:
         raise together(problems)
     loaded = Loaded(scenario, document)
     for with_cause in (True, False):
-        loaded.world(with_cause=with_cause)
+        world = loaded.world(with_cause=with_cause)
         loaded.manifest(with_cause=with_cause)
+        problems = list(wrong_faults(scenario, document, world, with_cause=with_cause))
+        if problems:
+            raise together(problems)
     return loaded
 
 

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from apim_emulators.core.faults import known
 from apim_sandbox.scenario.timing import TIMING, Timed
 from apim_sandbox.scenario.words import (
     ActorName,
+    CallRange,
     EventKind,
     FaultName,
     Part,
@@ -143,15 +145,39 @@ class SkewClock(Part):
 
 
 class AddFault(Part):
-    """A component that fails by itself; `arguments` are the fault's own, `lasting` its time."""
+    """A component that fails by itself: a fault of `apim-sandbox fault catalogue`.
 
-    id: Text = "fault"
-    target: ActorName
+    `arguments` are the fault's own; all else limits when it acts. A fault with one target needs none
+    named. The scenario fails when the fault never fires.
+    """
+
     fault: FaultName
-    arguments: Mapping[str, str | int | float] = Field(default_factory=dict)
-    first_call: Annotated[int, Field(ge=1)] = 1
-    last_call: Annotated[int, Field(ge=1)] | None = None
-    lasting: Seconds | None = None
+    id: str = ""
+    """How `removeFault` calls it; the fault's name without it."""
+    target: ActorName | None = None
+    arguments: Mapping[str, str | int | float | bool] = Field(default_factory=dict)
+    calls: CallRange = ""
+    """Which calls: 3..5, 3.., ..5 or 3, counted from 1 among those that all else lets through."""
+    lasting: Annotated[Seconds, Field(gt=0)] | None = None
+    """How long from the step's time on; without it, until it is removed."""
+    tenant: str = ""
+    gateway: str = ""
+    path: str = ""
+    """Its beginning."""
+    method: str = ""
+    chance: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How likely a call fails; drawn from the run's seed."""
+
+    @property
+    def name(self) -> str:
+        """How a later step calls it."""
+        return self.id or self.fault
+
+    @property
+    def where(self) -> str:
+        """The actor that has it; empty where none is named and several could be."""
+        targets = known(self.fault).about.targets
+        return self.target or (targets[0] if len(targets) == 1 else "")
 
 
 class CloudRequest(Part):

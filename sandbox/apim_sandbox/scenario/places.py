@@ -6,6 +6,7 @@ A scenario's file says nothing of it, unless only its author knows (`needs:`, `n
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
+from apim_emulators.core.faults import known
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import AddFault, SkewClock, Step
 from apim_sandbox.scenario.venue import On
@@ -70,8 +71,10 @@ def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
     match getattr(step, step.action):
         case SkewClock(actor=actor) if actor in _SIGNERS:
             yield "skews the signer's clock: the API server signs by the machine's time"
-        case AddFault(target="webhook" | "oidc" | "cluster" as target):
+        case AddFault(where="webhook" | "oidc" | "cluster" as target):
             yield f"a fault of {target}: there the cluster itself does that work"
+        case AddFault(fault=fault) if known(fault).about.stage == "connection":
+            yield f"a fault {fault}: {_BETWEEN} keep it from connecting"
 
 
 def _not_that_cluster(world: World) -> Iterator[str]:

@@ -69,7 +69,7 @@ def _moments(scenario: Scenario, timed: Timed, document: Document, path: Path) -
 
 # What takes back something that another step must have done before.
 _UNDOING = {
-    "remove_fault": ("add_fault", "id"),
+    "remove_fault": ("add_fault", "name"),
     "reconnect": ("cut_off", "host"),
     "restore": ("answer", "host"),
 }

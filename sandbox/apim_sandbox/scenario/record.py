@@ -6,12 +6,10 @@ cloud, from the journal's `resource.changed` of callers other than the world.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-
-from pydantic.alias_generators import to_camel
 
 from apim_emulators.core.clock import utc
 from apim_emulators.core.events import ResourceChanged, WorldLoaded
@@ -115,15 +113,20 @@ def _commanded(session: Session, left_out: list[str]) -> Iterator[_Action]:
                 side = "ahead" if seconds >= 0 else "behind"
                 yield one.at, "skewClock", {"actor": actor, side: abs(seconds)}
             case "POST", ["faults"], body:
-                yield (
-                    one.at,
-                    "addFault",
-                    {to_camel(key): value for key, value in body.items() if value is not None},
-                )
+                yield one.at, "addFault", _added_fault(one.at, body)
             case "DELETE", ["faults", fault], _:
                 yield one.at, "removeFault", fault
             case _:
                 left_out.append(f"{one.method} {one.path}")
+
+
+def _added_fault(at: float, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for; an end at a moment becomes a length from now."""
+    added = {key: value for key, value in body.items() if value not in (None, "", {})}
+    since, until = added.pop("since", at), added.pop("until", None)
+    if until is not None:
+        added["lasting"] = until - since
+    return added
 
 
 def _text(body: Any) -> str:

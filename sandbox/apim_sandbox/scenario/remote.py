@@ -61,7 +61,7 @@ class Remote:
     seen: list[Record] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     _offset: float = 0.0
-    _faults: dict[str, AddFault] = field(default_factory=dict)
+    _faults: list[str] = field(default_factory=list)
     _heard: float = 0.0
     _awaits_pods: bool = False
 
@@ -206,26 +206,21 @@ class Remote:
     # --- what goes wrong by itself
 
     async def add_fault(self, wanted: AddFault) -> None:
-        self._faults[wanted.id] = wanted
-        await self.sandbox.faults.add(
-            wanted.fault,
-            wanted.target,
-            first_call=wanted.first_call,
-            last_call=wanted.last_call,
-            **wanted.arguments,
-        )
+        arguments: dict[str, Any] = dict(wanted.arguments)
+        fault_id = await self.sandbox.faults.add(
+            wanted.fault, wanted.target or "", id=wanted.id, calls=wanted.calls, lasting=wanted.lasting,
+            tenant=wanted.tenant, gateway=wanted.gateway, path=wanted.path, method=wanted.method,
+            chance=wanted.chance, seed=wanted.name, **arguments,
+        )  # fmt: skip
+        self._faults.append(fault_id)
 
     async def remove_fault(self, fault_id: str) -> None:
         await self.sandbox.faults.remove(fault_id)
 
     async def unfired(self) -> Sequence[str]:
         """By what the journal tells: a fault may be gone by the end."""
-        fired = {
-            (record.event.fault, record.event.target)
-            for record in self.seen
-            if isinstance(record.event, FaultFired)
-        }
-        return [one.id for one in self._faults.values() if (one.fault, one.target) not in fired]
+        fired = {record.event.id for record in self.seen if isinstance(record.event, FaultFired)}
+        return [one for one in self._faults if one not in fired]
 
     async def cut_off(self, wanted: CutOff) -> None:
         raise ActionError(f"{wanted.host} can't be cut off here")

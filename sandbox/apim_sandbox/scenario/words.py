@@ -53,6 +53,11 @@ def one_or_more(value: Any) -> Any:
     return (value,) if isinstance(value, str) else to_tuple(value)
 
 
+def call_range(value: Any) -> Any:
+    """A single call may be written as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _known(noun: str, word: str, known: tuple[str, ...]) -> str:
     if word not in known:
         meant = nearest(word, known)
@@ -74,6 +79,7 @@ def _fault(word: str) -> str:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=0)]
+CallRange = Annotated[str, BeforeValidator(call_range, json_schema_input_type=int | str)]
 ActorName = Annotated[str, AfterValidator(_actor)]
 EventKind = Annotated[str, AfterValidator(_event_kind)]
 FaultName = Annotated[str, AfterValidator(_fault)]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from apim_emulators.core.faults import FaultGate, Faults, Planned, make_fault
+from apim_emulators.core.faults import ActorFaults, Faults, Planned, make_fault
 from apim_emulators.core.journal import ActorJournal
 from apim_emulators.core.keys import signing_key
 from apim_emulators.core.vocabulary import ClientId, Issuer, Subject
@@ -155,8 +155,9 @@ async def outage(entra: Entra, code: int = 90033) -> httpx.Response:
     faults = Faults()
     faults.add(Planned("outage", "entra", make_fault("entra-transient", retry_after=5, code=code)))
     journal = ActorJournal(entra.journal, "entra", entra.clock)
-    gated = FaultGate(create_app(entra.context, entra.directory), "entra", faults, entra.clock, journal)
-    transport = httpx.ASGITransport(app=gated)
+    broken = ActorFaults(faults, "entra", entra.clock, entra.clock, journal)
+    app = create_app(replace(entra.context, faults=broken), entra.directory)
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="https://login.microsoftonline.com") as http:
         answer = await http.post(f"/{TENANT}/oauth2/v2.0/token", data=entra.form())
     assert answer.headers["retry-after"] == "5"

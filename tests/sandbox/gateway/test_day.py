@@ -6,7 +6,7 @@ from tests.sandbox.gateway.conftest import Scene
 from tests.sandbox.gateway.story import story
 
 from apim_emulators.core.events import ConfigurationAsked, TokenAsked, TokenProjected
-from apim_emulators.core.faults import Planned, make_fault
+from apim_emulators.core.faults import Planned, Scope, make_fault
 from apim_emulators.oidc.state import IssuerState
 from apim_sandbox.virtual import run_virtual
 
@@ -81,7 +81,7 @@ async def eventful_day() -> None:
         for actor, (begin, length) in OUTAGES.items():
             fault = make_fault("status", code=503)
             since, until = start + begin, start + begin + length
-            sandbox.faults.add(Planned(actor, actor, fault, since=since, until=until))
+            sandbox.faults.add(Planned(actor, actor, fault, Scope(since=since, until=until)))
         await sandbox.sleep(4 * 3600)
         IssuerState(sandbox.stores("oidc"), sandbox.around.keys, admin_token="").rotate("contoso")
         await sandbox.sleep(start + DAY - 0.001 - sandbox.clock.now())

@@ -45,7 +45,7 @@ def test_a_fault_that_never_fired_is_reported() -> None:
         "    - {addFault: {target: graph, fault: status, arguments: {code: 500}}}\n"
         "expect:\n  - {gateway: ready}\n"
     )
-    assert run(loads(text)).problem == "fault fault never fired"
+    assert run(loads(text)).problem == "fault status never fired"
 
 
 def test_a_run_beyond_its_time_limit_says_what_it_waited_for() -> None:

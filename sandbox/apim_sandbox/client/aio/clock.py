@@ -26,6 +26,18 @@ class AsyncClock:
         step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
         await self._control.request("POST", "/clock/advance", json={"seconds": step})
 
+    async def set(self, moment: float) -> None:
+        """Move the clock forwards to a moment (epoch seconds). Raises `SandboxError` for a past one."""
+        await self._control.request("POST", "/clock/set", json={"moment": moment})
+
+    async def freeze(self) -> None:
+        """Let time stand still: nothing renews, polls or expires until it is moved or goes on."""
+        await self._control.request("POST", "/clock/freeze")
+
+    async def unfreeze(self) -> None:
+        """Let time go on from where it stands."""
+        await self._control.request("POST", "/clock/unfreeze")
+
     async def skew(self, actor: str, seconds: float) -> None:
         """Let an actor's clock run ahead of the sandbox's by `seconds`, or behind it."""
         await self._control.request("POST", "/clock/skew", json={"actor": actor, "seconds": seconds})

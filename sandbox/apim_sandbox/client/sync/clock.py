@@ -25,6 +25,18 @@ class Clock:
         step = seconds + 60 * (minutes + 60 * (hours + 24 * days))
         self._control.request("POST", "/clock/advance", json={"seconds": step})
 
+    def set(self, moment: float) -> None:
+        """Move the clock forwards to a moment (epoch seconds). Raises `SandboxError` for a past one."""
+        self._control.request("POST", "/clock/set", json={"moment": moment})
+
+    def freeze(self) -> None:
+        """Let time stand still: nothing renews, polls or expires until it is moved or goes on."""
+        self._control.request("POST", "/clock/freeze")
+
+    def unfreeze(self) -> None:
+        """Let time go on from where it stands."""
+        self._control.request("POST", "/clock/unfreeze")
+
     def skew(self, actor: str, seconds: float) -> None:
         """Let an actor's clock run ahead of the sandbox's by `seconds`, or behind it."""
         self._control.request("POST", "/clock/skew", json={"actor": actor, "seconds": seconds})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import TokenProjected
+from apim_emulators.core.faults import RenewalFails
 from apim_emulators.core.jose import JoseError, Jws, parse
 from apim_emulators.core.provenance import Behaviour
 from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
@@ -160,6 +161,7 @@ class PodVolumes:
         audience = source.get("audience")
         bound = {"apiVersion": "v1", "kind": "Pod", "name": self._pod.name, "uid": self._pod.uid}
         try:
+            self._fail_if_asked(held)
             issued = await self._api.create_token(
                 self._pod.namespace, self._pod.service_account, [audience] if audience else [], seconds, bound
             )
@@ -176,6 +178,11 @@ class PodVolumes:
             return held, False
         self._held[(volume, index)] = new
         return new, True
+
+    def _fail_if_asked(self, held: _Held | None) -> None:
+        failing = self._context.faults.ask(RenewalFails) if held is not None else None
+        if failing is not None:
+            raise ApiError(failing.message)
 
     def _hold(self, jws: Jws, text: str) -> _Held:
         issued_at, expires_at = float(jws.claims["iat"]), float(jws.claims["exp"])

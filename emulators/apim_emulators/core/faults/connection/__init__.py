@@ -1,0 +1,1 @@
+"""Faults that keep a client from sending its request, one a file."""

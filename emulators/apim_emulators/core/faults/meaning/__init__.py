@@ -1,0 +1,1 @@
+"""Faults that a component asks for where they matter, one a file."""

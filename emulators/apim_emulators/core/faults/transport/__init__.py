@@ -1,0 +1,1 @@
+"""Faults between a client and an emulator, one a file."""

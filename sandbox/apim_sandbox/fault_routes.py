@@ -1,0 +1,158 @@
+"""The control service's faults: what there is, what is in force, and who else has taken it over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import anyio
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.faults import FaultError, Faults, Planned
+from apim_emulators.core.nearest import nearest
+from apim_sandbox.catalogue import catalogue
+from apim_sandbox.planning import FaultRequest, plan
+from apim_sandbox.server_sent import server_sent, states
+from apim_sandbox.world.model import World
+
+TAKEN_OVER_WITHIN = 2.0  # seconds of real time that other processes get to take a change over
+
+
+class NewFault(BaseModel):
+    """A fault with its target (an actor) and scope; times in epoch seconds, `lasting` in seconds.
+
+    Without `since` it acts from now on, without `until` and `lasting` until it is removed.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: str
+    target: str = ""
+    arguments: dict[str, Any] = {}
+    id: str = Field(default="", max_length=128)
+    calls: str = ""
+    since: float | None = None
+    until: float | None = None
+    lasting: float | None = Field(default=None, gt=0)
+    tenant: str = ""
+    gateway: str = ""
+    path: str = ""
+    method: str = ""
+    chance: float = 1.0
+    seed: str = ""
+
+
+class Seen(BaseModel):
+    """A process says which version of the plan it has taken over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process: str
+    version: int
+
+
+@dataclass(slots=True)
+class FaultDesk:
+    """What the routes steer. `seen`: the version that each process which follows has taken over."""
+
+    faults: Faults
+    clock: MasterClock
+    world: World
+    seen: dict[str, int] = field(default_factory=dict)
+    _moved: anyio.Event = field(default_factory=anyio.Event)
+
+    def shown(self, planned: Planned) -> dict[str, Any]:
+        faults = self.faults
+        return {
+            **planned.to_builtins(),
+            "calls": str(planned.scope.calls),
+            "active": planned.scope.open_at(self.clock.now()),
+            "fired": faults.fired.get(planned.id, 0),
+        }
+
+    def plan_shown(self) -> dict[str, Any]:
+        """What the processes that follow are told."""
+        planned = [one.to_builtins() for one in self.faults.planned.values()]
+        return {"version": self.faults.version, "faults": planned}
+
+    def take_note(self, process: str, version: int) -> None:
+        self.seen[process] = version
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+    async def taken_over(self) -> None:
+        """Wait until every process that follows has the newest plan, for a moment at most."""
+        with anyio.move_on_after(TAKEN_OVER_WITHIN):
+            while any(version < self.faults.version for version in self.seen.values()):
+                await self._moved.wait()
+
+
+def fault_routes(app: FastAPI, desk: FaultDesk) -> None:
+    """Add them to the control service."""
+    faults = desk.faults
+
+    @app.exception_handler(FaultError)
+    async def refused(_: Request, error: FaultError) -> Response:
+        return JSONResponse({"detail": str(error), "field": ".".join(error.field)}, 422)
+
+    @app.get("/faults")
+    async def list_faults() -> list[dict[str, Any]]:
+        return [desk.shown(planned) for planned in faults.planned.values()]
+
+    @app.get("/faults/catalogue")
+    async def show_catalogue() -> list[Mapping[str, Any]]:
+        """Every fault that can be added, with its arguments."""
+        return [entry.to_builtins() for entry in catalogue()]
+
+    @app.post("/faults", status_code=201)
+    async def add(body: NewFault) -> dict[str, Any]:
+        """Put a fault in force; it is so everywhere when this answers."""
+        planned = plan(FaultRequest(**body.model_dump()), desk.world, desk.clock.now(), faults.planned)
+        faults.add(planned)
+        await desk.taken_over()
+        return desk.shown(planned)
+
+    @app.delete("/faults/{fault_id}")
+    async def remove(fault_id: str) -> dict[str, Any]:
+        """Take a fault back; says how often it fired."""
+        planned = faults.planned.get(fault_id)
+        if planned is None:
+            meant = nearest(fault_id, faults.planned)
+            there = f"there are {', '.join(faults.planned)}" if faults.planned else "there are none"
+            hint = f"did you mean {meant!r}?" if meant else there
+            raise HTTPException(404, f"no fault has the id {fault_id!r}; {hint}")
+        faults.remove(fault_id)
+        await desk.taken_over()
+        return desk.shown(planned)
+
+    @app.delete("/faults")
+    async def clear() -> list[dict[str, Any]]:
+        """Take all back; says how often each fired."""
+        gone = [desk.shown(planned) for planned in faults.planned.values()]
+        faults.clear()
+        await desk.taken_over()
+        return gone
+
+    @app.get("/faults/stream")
+    async def stream(process: Annotated[str, Query(max_length=128)] = "") -> StreamingResponse:
+        """Server-sent events: the plan now, and after every change, for a process that takes it over."""
+
+        async def events() -> Any:
+            if process:
+                desk.take_note(process, 0)
+            try:
+                async for event in states(desk.plan_shown, faults.on_change, faults.off_change):
+                    yield event
+            finally:
+                desk.seen.pop(process, None)
+
+        return server_sent(events())
+
+    @app.post("/faults/seen", status_code=204)
+    async def seen(body: Seen) -> Response:
+        if body.process in desk.seen:
+            desk.take_note(body.process, body.version)
+        return Response(status_code=204)
