@@ -2,17 +2,17 @@
 
 from fastapi import APIRouter, Request, Response
 
-from apim_emulators.arm.settings import ArmSettings
+from apim_emulators.arm.call import Arm
 from apim_emulators.core.http import json_response
 from apim_emulators.core.vocabulary import ARM_RESOURCE, GRAPH_RESOURCE
 
 
-def router(settings: ArmSettings) -> APIRouter:
+def router(arm: Arm) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/metadata/endpoints", summary="The cloud's endpoints")
     async def endpoints(request: Request) -> Response:
-        login = f"https://{settings.login_host}/"
+        login = f"https://{arm.settings.login_host}/"
         audiences = ["https://management.core.windows.net/", f"{ARM_RESOURCE}/"]
         document = {
             "name": "AzureCloud",
