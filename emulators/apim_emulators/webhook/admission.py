@@ -11,15 +11,9 @@ from typing import Any
 import msgspec
 
 from apim_emulators.core.provenance import Behaviour
-from apim_emulators.webhook.gojson import (
-    NO_KIND,
-    TYPE_META,
-    GoJsonError,
-    check,
-    kind_of,
-    loads,
-    no_version_and_kind,
-)
+from apim_emulators.webhook import goyaml
+from apim_emulators.webhook.gojson import NO_KIND, GoJsonError, loads, no_version_and_kind
+from apim_emulators.webhook.gotypes import Types, kubernetes_types, read_as, version_and_kind
 from apim_emulators.webhook.model import Denial, Object
 from apim_emulators.webhook.patch import Operation
 
@@ -32,6 +26,9 @@ HTTP = Behaviour(
     "kubernetes-sigs/controller-runtime v0.19 pkg/webhook/admission/http.go",
     "tests/emulators/webhook/test_app.py::test_what_cannot_be_read_is_told_in_the_responses_status",
 )  # fmt: skip
+
+
+_REVIEW = "v1.unversionedAdmissionReview"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +51,33 @@ def read_review(body: bytes, content_type: str) -> Review | Denial:
     if content_type != "application/json":
         return Denial(f"contentType={content_type}, expected application/json")
     try:
-        review = _decoded(body.decode("utf-8", "replace").removeprefix("\ufeff"))
-        if isinstance(review, dict):
-            check(review, TYPE_META)
+        raw = _decoded(body.decode("utf-8", "replace").removeprefix("\ufeff"))
+        version, kind = version_and_kind(raw) if isinstance(raw, dict) else ("", "")
     except GoJsonError as error:
-        return Denial(f"{NO_KIND}{error}")
-    if not isinstance(review, dict):
-        return Denial(no_version_and_kind(review))
-    version, kind = review.get("apiVersion") or "", review.get("kind") or ""
+        return Denial(str(error) if str(error).startswith("yaml: ") else f"{NO_KIND}{error}")
+    if not isinstance(raw, dict):
+        return Denial(no_version_and_kind(raw))
+    try:
+        request = _read(raw).get("request") or {}
+    except GoJsonError as error:
+        return Denial(str(error))
     if not version and not kind:
         version, kind = DEFAULT_VERSION, "AdmissionReview"
-    request = review.get("request")
-    request = {} if request is None else request
-    if not isinstance(request, dict):
-        return Denial(
-            f"json: cannot unmarshal {kind_of(request)} into Go struct field "
-            "unversionedAdmissionReview.request of type v1.AdmissionRequest"
-        )
-    for member, go_type in (("uid", "types.UID"), ("namespace", "string")):
-        if not isinstance(request.get(member) or "", str):
-            return Denial(
-                f"json: cannot unmarshal {kind_of(request[member])} into Go struct field "
-                f"AdmissionRequest.request.{member} of type {go_type}"
-            )
-    uid, namespace = request.get("uid") or "", request.get("namespace") or ""
-    return Review(version, kind, uid, namespace, request.get("object"))
+    return Review(version, kind, request.get("uid", ""), request.get("namespace", ""), request.get("object"))
+
+
+def _read(raw: Object) -> Object:
+    """The review as controller-runtime's own type reads it, its pod as it came."""
+    types: Types = {_REVIEW: {"request": "*v1.AdmissionRequest"}, **kubernetes_types()}
+    found: Object = read_as(raw, _REVIEW, types)
+    return found
 
 
 def _decoded(text: str) -> Any:
-    """The decoder takes what does not begin with a brace for YAML: a bare word is a string there.
-
-    YAML mappings, which it would take as well, are refused here: the API server sends JSON.
-    """
-    bare = text.strip()
-    if bare.startswith("{"):
+    """The decoder takes what does not begin with a brace for YAML."""
+    if text.strip().startswith("{"):
         return loads(text)
-    if not bare:
-        return {}
-    try:
-        value = loads(text)
-    except GoJsonError:
-        return [] if bare.startswith("[") else bare
+    value = goyaml.loads(text)
     return {} if value is None else value
 
 

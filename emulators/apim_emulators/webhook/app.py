@@ -106,6 +106,8 @@ class Webhook:
 
     async def _account(self, namespace: str, name: str) -> Object | Denial | None:
         """The service account; None when there is none. Any other failure refuses the pod."""
+        if not namespace:
+            return Denial("an empty namespace may not be set when a resource name is provided")
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/serviceaccounts/{quote(name, safe='')}"
         answer = await self._get(path)
         if isinstance(answer, Denial):

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from apim_emulators.core.provenance import Behaviour
-from apim_emulators.webhook.gojson import STRING, GoJsonError, Struct, check, loads
+from apim_emulators.webhook.gojson import GoJsonError, folded, loads
+from apim_emulators.webhook.gotypes import read_as
 
 ReadFile = Callable[[str], bytes]
 
@@ -27,7 +28,8 @@ AUTHORITY = Behaviour(
     "tests/emulators/webhook/test_clouds.py::test_a_custom_cloud_names_any_authority",
 )  # fmt: skip
 
-_ENVIRONMENT = Struct("Environment", {"name": STRING, "activeDirectoryEndpoint": STRING})
+_ENVIRONMENT = "azure.Environment"
+_MEMBERS = {"name": "string", "activeDirectoryEndpoint": "string"}
 
 
 class CloudError(ValueError):
@@ -58,9 +60,7 @@ def _from_file(path: str, read_file: ReadFile) -> str:
     except OSError as error:
         raise CloudError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
     try:
-        value = loads(text)
-        check(value, _ENVIRONMENT)
+        found = read_as(folded(loads(text), _MEMBERS), _ENVIRONMENT, {_ENVIRONMENT: _MEMBERS})
     except GoJsonError as error:
-        raise CloudError(str(error).replace("v1.Environment", "azure.Environment")) from None
-    endpoint = (value or {}).get("activeDirectoryEndpoint")
-    return endpoint if isinstance(endpoint, str) else ""
+        raise CloudError(str(error)) from None
+    return str(found.get("activeDirectoryEndpoint", ""))

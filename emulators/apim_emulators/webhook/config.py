@@ -15,7 +15,8 @@ from typing import Any, get_args
 from apim_emulators.core.vocabulary import KUBERNETES_HOST, TOKEN_EXCHANGE_AUDIENCE
 from apim_emulators.webhook.annotations import quote
 from apim_emulators.webhook.clouds import CloudError, ReadFile, authority_host
-from apim_emulators.webhook.gojson import STRING, GoJsonError, Many, Strings, Struct, check, loads
+from apim_emulators.webhook.gojson import GoJsonError, loads
+from apim_emulators.webhook.gotypes import kubernetes_types, read_as
 from apim_emulators.webhook.model import IMAGES, CustomTokenEndpoint, LogLevel, MutationConfig, Settings
 from apim_emulators.webhook.profiles import PROFILES, Profile, ProfileName
 
@@ -26,17 +27,6 @@ TLS_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 
 _CA_CHOICES = (
     "AZURE_KUBERNETES_CA_DATA, AZURE_KUBERNETES_CA_CONFIGMAP_NAME or AZURE_KUBERNETES_CA_CTB_SIGNER_NAME"
-)
-_SELECTOR = Struct(
-    "LabelSelector",
-    {
-        "matchLabels": Strings(),
-        "matchExpressions": Many(
-            Struct(
-                "LabelSelectorRequirement", {"key": STRING, "operator": STRING, "values": Strings(many=True)}
-            )
-        ),
-    },
 )
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _NAME_FORMAT = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -160,7 +150,7 @@ def _selector(text: str) -> Mapping[str, Any] | None:
         return None
     try:
         value = loads(text)
-        check(value, _SELECTOR)
+        read_as(value, "v1.LabelSelector", kubernetes_types())
     except GoJsonError as error:
         raise ConfigError(
             "envconfig.Process: assigning CONFIG_AZURE_KUBERNETES_CA_CTB_LABEL_SELECTOR to "

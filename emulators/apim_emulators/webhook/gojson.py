@@ -1,12 +1,11 @@
-"""JSON as Go reads it into typed values, with Go's error texts (encoding/json).
+"""JSON as Go scans it, with Go's error texts (encoding/json).
 
 What the webhook tells about an undecodable pod or a malformed selector is such a text.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 NO_KIND = "couldn't get version/kind; json parse error: "
@@ -23,86 +22,41 @@ class GoJsonError(ValueError):
     """The text that Go would return."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """`string` or `bool`."""
+class UnmarshalTypeError(GoJsonError):
+    """A value of another kind than its Go type: `go`, for the member `path` of the struct `owner`."""
 
-    go: str
-
-
-@dataclass(frozen=True, slots=True)
-class Strings:
-    """`map[string]string`, or `[]string` with `many`."""
-
-    many: bool = False
-
-    @property
-    def go(self) -> str:
-        return "[]string" if self.many else "map[string]string"
+    def __init__(self, kind: str, go: str, owner: str = "", path: str = "") -> None:
+        where = f"Go struct field {owner}.{path}" if path else "Go value"
+        super().__init__(f"json: cannot unmarshal {kind} into {where} of type {go}")
+        self.kind, self.go = kind, go
 
 
-@dataclass(frozen=True, slots=True)
-class Struct:
-    """A Go struct of package v1 with the members that matter; others are not looked at."""
+class Number(float):
+    """A number with a fraction or an exponent; its text is what Go shows of it."""
 
-    name: str
-    members: "Mapping[str, Shape]"
+    __slots__ = ("text",)
 
-    @property
-    def go(self) -> str:
-        return f"v1.{self.name}"
+    def __new__(cls, text: str) -> "Number":
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
 
+    text: str
 
-@dataclass(frozen=True, slots=True)
-class Many:
-    """A slice of structs."""
-
-    of: Struct
-
-    @property
-    def go(self) -> str:
-        return f"[]{self.of.go}"
-
-
-Shape = Scalar | Strings | Struct | Many
-STRING, BOOL = Scalar("string"), Scalar("bool")
-
-TYPE_META = Struct("", {"apiVersion": STRING, "kind": STRING})
-
-
-def check(value: Any, shape: Shape, owner: str = "", path: str = "") -> None:
-    """Raises `GoJsonError` where Go could not put `value` into `shape`; null fits everywhere."""
-    if value is None:
-        return
-    match shape:
-        case Scalar():
-            if not isinstance(value, str if shape.go == "string" else bool):
-                raise _mismatch(value, shape.go, owner, path)
-        case Strings():
-            if not isinstance(value, list if shape.many else dict):
-                raise _mismatch(value, shape.go, owner, path)
-            for one in value.values() if isinstance(value, dict) else value:
-                check(one, STRING, owner, path)
-        case Struct():
-            if not isinstance(value, dict):
-                raise _mismatch(value, shape.go, owner, path)
-            for name, member in shape.members.items():
-                check(value.get(name), member, shape.name, f"{path}.{name}" if path else name)
-        case Many():
-            if not isinstance(value, list):
-                raise _mismatch(value, shape.go, owner, path)
-            for one in value:
-                check(one, shape.of, owner, path)
+    def __str__(self) -> str:
+        return self.text
 
 
 def loads(text: str) -> Any:
     """Decode JSON. Raises `GoJsonError` with the scanner's text for what is no JSON."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_float=Number, parse_constant=_no_constant)
         if not _SURROGATE.search(text):
             return value
         whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
-        return json.loads(whole.decode("utf-16", "replace"))  # half a pair becomes U+FFFD, as in Go
+        return json.loads(
+            whole.decode("utf-16", "replace"), parse_float=Number
+        )  # half a pair becomes U+FFFD, as in Go
     except RecursionError:
         raise GoJsonError("exceeded max depth") from None
     except GoJsonError:
@@ -119,12 +73,12 @@ def _no_constant(name: str) -> Any:
     raise GoJsonError(f"invalid character {_quoted(name[0])} looking for beginning of value")
 
 
-def _mismatch(value: Any, go_type: str, owner: str, path: str) -> GoJsonError:
-    if path:
-        return GoJsonError(
-            f"json: cannot unmarshal {kind_of(value)} into Go struct field {owner}.{path} of type {go_type}"
-        )
-    return GoJsonError(f"json: cannot unmarshal {kind_of(value)} into Go value of type {go_type}")
+def folded(value: Any, members: Iterable[str]) -> Any:
+    """`value` with its keys spelt as `members` are: encoding/json takes any case of letters, and the last."""
+    if not isinstance(value, dict):
+        return value
+    known = {member.casefold(): member for member in members}
+    return {known.get(key.casefold(), key): one for key, one in value.items()}
 
 
 def no_version_and_kind(value: Any) -> str:

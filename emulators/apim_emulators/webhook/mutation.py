@@ -1,7 +1,7 @@
 """The mutation: a pod, its service account and the configuration in, a patched pod or a denial out (pure).
 
 The order of work decides which error wins; it is that of `Handle` in azure-workload-identity's
-`pkg/webhook/webhook.go`. Members that the webhook does not know pass through untouched.
+`pkg/webhook/webhook.go`. Members that the webhook does not know are gone before it: `decoding.py`.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.webhook import annotations as read
+from apim_emulators.webhook.gotypes import kubernetes_types, read_as
 from apim_emulators.webhook.model import CustomTokenEndpoint, Denial, MutationConfig, Object
 from apim_emulators.webhook.proxy_containers import with_init_container, with_sidecar
 
@@ -170,7 +171,7 @@ def _ca_sources(custom: CustomTokenEndpoint | None) -> list[Object]:
     if custom is not None and custom.ca_signer:
         bundle: Object = {"signerName": custom.ca_signer}
         if custom.ca_selector is not None:
-            bundle["labelSelector"] = dict(custom.ca_selector)
+            bundle["labelSelector"] = read_as(custom.ca_selector, "v1.LabelSelector", kubernetes_types())
         sources.append({"clusterTrustBundle": {**bundle, "optional": False, "path": CA_PATH}})
     return sources
 

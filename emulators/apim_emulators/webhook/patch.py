@@ -1,7 +1,7 @@
-"""The difference between two JSON documents as JSON Patch (RFC 6902): add and replace, never remove.
+"""The difference between two JSON documents as JSON Patch (RFC 6902).
 
-Where a member has to go, the object that held it is replaced as a whole: upstream tests that a patch
-holds no remove operation (Azure/azure-workload-identity#1312).
+A pod of fields that the webhook's types know gets no remove operation, which upstream tests
+(Azure/azure-workload-identity#1312); only what they do not know is removed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,9 @@ def diff(old: Any, new: Any) -> list[Operation]:
 def _diff(old: Any, new: Any, path: str) -> Iterator[Operation]:
     if _same(old, new):
         return
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and old.keys() <= new.keys():
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted(old.keys() - new.keys()):
+            yield {"op": "remove", "path": f"{path}/{_escaped(name)}"}
         for name, value in new.items():
             at = f"{path}/{_escaped(name)}"
             if name in old:

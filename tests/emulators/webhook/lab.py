@@ -120,7 +120,6 @@ class Bench:
             return Outcome(response, pod)
         operations = json.loads(base64.b64decode(response["patch"]))
         assert response["patchType"] == "JSONPatch"
-        assert {one["op"] for one in operations} <= {"add", "replace"}
         return Outcome(response, apply_patch(pod, operations), operations)
 
 

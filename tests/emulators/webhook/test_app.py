@@ -18,7 +18,7 @@ def pod(**annotations: str) -> dict[str, Any]:
     return {
         "kind": "Pod",
         "apiVersion": "v1",
-        "metadata": {"generateName": "web-", "annotations": notes},
+        "metadata": {"generateName": "web-", **({"annotations": notes} if notes else {})},
         "spec": {"serviceAccountName": "sa", "containers": [{"name": "app", "image": "i"}]},
     }
 
@@ -38,11 +38,14 @@ async def test_the_answer_has_the_reviews_version_and_uid(bench: Bench, version:
             "patchType": "JSONPatch",
         },
     }
-    assert [(one["op"], one["path"]) for one in json.loads(base64.b64decode(patch))] == [
+    assert sorted((one["op"], one["path"]) for one in json.loads(base64.b64decode(patch))) == [
+        ("add", "/metadata/creationTimestamp"),
         ("add", "/metadata/namespace"),
         ("add", "/spec/containers/0/env"),
+        ("add", "/spec/containers/0/resources"),
         ("add", "/spec/containers/0/volumeMounts"),
         ("add", "/spec/volumes"),
+        ("add", "/status"),
     ]
 
 

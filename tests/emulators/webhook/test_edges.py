@@ -83,7 +83,8 @@ async def test_without_the_servers_version_no_proxy_is_placed(
 )
 async def test_a_pod_too_deep_to_be_compared_is_denied(depth: int, message: str | None) -> None:
     """Between what can be read and what can be compared lies Python's own limit; nothing crashes there."""
-    pod = '{"spec":{"serviceAccountName":"sa"},"status":' + "[" * depth + "]" * depth + "}"
+    deep = "[" * depth + "]" * depth
+    pod = f'{{"spec":{{"serviceAccountName":"sa"}},"metadata":{{"managedFields":[{{"fieldsV1":{deep}}}]}}}}'
     async with open_bench() as bench:
         bench.account()
         answer = await bench.post(f'{{"request":{{"namespace":"ns1","object":{pod}}}}}'.encode())

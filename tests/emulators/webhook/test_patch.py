@@ -1,4 +1,4 @@
-"""A patch turns one document into the other and never removes."""
+"""A patch turns one document into the other and removes only what is gone."""
 
 from typing import Any
 
@@ -22,7 +22,6 @@ values = st.recursive(
 def test_any_two_documents(old: Any, new: Any) -> None:
     operations = diff(old, new)
     assert repr(apply_patch(old, operations)) == repr(new) or apply_patch(old, operations) == new
-    assert {one["op"] for one in operations} <= {"add", "replace"}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def test_any_two_documents(old: Any, new: Any) -> None:
         ),
         (
             {"v": [{"name": "x", "gone": 1}]}, {"v": [{"name": "x"}]},
-            [{"op": "replace", "path": "/v/0", "value": {"name": "x"}}],
+            [{"op": "remove", "path": "/v/0/gone"}],
         ),
         ({"v": [1, 2]}, {"v": [1]}, [{"op": "replace", "path": "/v", "value": [1]}]),
     ],
