@@ -17,7 +17,7 @@ def loads(text: str) -> Any:
     """The first document, None for none. Raises `GoJsonError`."""
     if len(text) > MAX_TEXT:
         raise GoJsonError(f"yaml: a document of more than {MAX_TEXT} characters is read as JSON only")
-    loader = yaml.SafeLoader(text)  # libyaml's own recursion would take the process down
+    loader: Any = yaml.SafeLoader(text)  # libyaml's own recursion would take the process down
     try:
         return _json(loader.get_data() if loader.check_data() else None)
     except yaml.YAMLError as error:
