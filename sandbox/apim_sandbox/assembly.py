@@ -180,8 +180,14 @@ class Assembly:
         settings = Settings(
             no_match=chosen.no_match,
             jwks_cache=chosen.issuer_cache,
-            random_lifetime=False,
+            refetch_floor=chosen.issuer_refetch,
+            random_lifetime=chosen.random_lifetime,
             token_lifetime=round(chosen.token_lifetime) if chosen.token_lifetime else 3599,
+            replication_spread=chosen.replication_spread,
+            loop_limit=chosen.loop_limit,
+            rate_limit=chosen.requests_per_minute,
+            rate_answer="plain" if chosen.throttled_as == "text" else "json",
+            retry_after=chosen.retry_after,
             propagation={
                 "application": delays.application,
                 "servicePrincipal": delays.service_principal,
@@ -229,6 +235,8 @@ class Assembly:
         settings = ArmSettings(
             self.around.secrets.provider,
             role_propagation_seconds=self.world.settings.propagation.role_assignment,
+            credential_write_seconds=self.world.settings.arm.credential_write,
+            limit_credential_rates=self.world.settings.arm.credential_rates,
         )
 
         def build() -> ASGIApp:

@@ -233,6 +233,15 @@ FEDERATED_CONCURRENT = ArmError(
     "Concurrent Federated Identity Credentials writes under the same managed identity are not supported.",
     "observed", "pulumi/pulumi-azure-native#4343, Azure/bicep#10928",
 )  # fmt: skip
+FEDERATED_RATE = ArmError(
+    "TooManyRequests", 429,
+    "Too many requests for Federated Identity Credentials of this {level}. Try again in {seconds} seconds.",
+    "assumed", "the rates are documented; code, text and Retry-After are not public",
+)  # fmt: skip
+FEDERATED_EXPRESSION = ArmError(
+    "BadRequest", 400, "The claims matching expression is not valid: {problem}.",
+    "assumed", "that it is checked is documented for Microsoft Graph; code and text are not public",
+)  # fmt: skip
 IDENTITY_MISSING = ArmError(
     "ParentResourceNotFound", 404, "The parent user-assigned identity doesn't exist.",
     "documented", f"{_FEDERATION}; the code is assumed",

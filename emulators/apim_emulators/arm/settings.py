@@ -18,7 +18,9 @@ class ArmSettings:
 
     `role_propagation_seconds`: how long a written or deleted role or deny assignment takes to act
     (documented: up to 600). `token_leeway`: tolerated clock difference, seconds. `location` is
-    where things are that name no place of their own.
+    where things are that name no place of their own. `credential_write_seconds`: how long the write of a
+    managed identity's federated credential takes, during which a second one of the same identity is
+    refused; `limit_credential_rates`: whether Microsoft's request rates for them are enforced.
     """
 
     provider_secret: str
@@ -28,3 +30,5 @@ class ArmSettings:
     login_host: str = LOGIN_HOST
     apim_provider_host: str = APIM_PROVIDER_HOST
     location: str = "westeurope"
+    credential_write_seconds: float = 0.0
+    limit_credential_rates: bool = False

@@ -472,9 +472,32 @@ class EntraSettings(_Model):
     no_match: Literal["granular", "2023", "2022"] = "granular"
     """Which answer an assertion gets that no federated credential matches."""
     token_lifetime: Annotated[Seconds, Field(ge=600, le=86400)] | None = None
-    """Life of access tokens; by default between 60 and 90 minutes, as Entra draws it."""
+    """Life of an application's access tokens; an hour by default."""
+    random_lifetime: bool = False
+    """Draw that life between 60 and 90 minutes, as Microsoft documents it."""
     issuer_cache: Seconds = 3600.0
     """How long an issuer's discovery document and keys are kept."""
+    issuer_refetch: Seconds = 300.0
+    """An unknown key id makes Entra ask the issuer again when its keys are older than this."""
+    replication_spread: Seconds = 0.0
+    """While a write propagates, requests flip between old and new for so long."""
+    loop_limit: Annotated[int, Field(ge=0)] = 0
+    """More identical token requests than this within five minutes are a client loop; 0 never sees one."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """More token requests of a tenant than this are answered 429; 0 lets all through."""
+    throttled_as: Literal["text", "json"] = "text"
+    """How: Too Many Requests as plain text, or AADSTS90055."""
+    retry_after: Annotated[int, Field(ge=0, le=3600)] | None = 60
+    """Seconds in the Retry-After of such an answer; null sends none."""
+
+
+class ArmSettings(_Model):
+    """How Azure Resource Manager behaves where a sandbox seldom wants it."""
+
+    credential_write: Seconds = 0.0
+    """How long writing a managed identity's federated credential takes; a second write meanwhile is 409."""
+    credential_rates: bool = False
+    """Whether Microsoft's request rates for these credentials are enforced, with 429."""
 
 
 class ApiManagementSettings(_Model):
@@ -495,6 +518,7 @@ class Settings(_Model):
 
     propagation: Propagation = Propagation()
     entra: EntraSettings = EntraSettings()
+    arm: ArmSettings = ArmSettings()
     api_management: ApiManagementSettings = ApiManagementSettings()
 
 

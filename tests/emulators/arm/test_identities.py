@@ -5,8 +5,9 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from tests.emulators.arm.cloud import GROUP, Cloud
+from tests.emulators.arm.cloud import GROUP, SECRET, Cloud
 
+from apim_emulators.arm.settings import ArmSettings
 from apim_emulators.core.vocabulary import LOGIN_HOST
 
 pytestmark = pytest.mark.anyio
@@ -145,3 +146,78 @@ async def test_concurrent_writes_to_one_identity_are_refused(cloud: Cloud) -> No
     assert error(second) == (409, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity")
     assert [answer.status_code for answer in answers] == [201]
     assert (await ask(cloud, "PUT", f"{CREDENTIALS}/second", body("two"))).status_code == 201
+
+
+async def test_a_write_that_takes_its_time_keeps_others_out() -> None:
+    """With a duration set, a create or a delete that begins meanwhile is refused; one after it is not."""
+    cloud = Cloud(arm_settings=ArmSettings(SECRET, credential_write_seconds=3.0))
+    begun, go_on = anyio.Event(), anyio.Event()
+    waited: list[float] = []
+
+    async def hold(seconds: float) -> None:
+        waited.append(seconds)
+        begun.set()
+        await go_on.wait()
+
+    cloud.clock.sleep = hold  # type: ignore[method-assign]
+    async with cloud.http:
+        await with_identity(cloud)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, cloud, "PUT", f"{CREDENTIALS}/first", body("one"))
+            await begun.wait()
+            meanwhile = [
+                error(await ask(cloud, "PUT", f"{CREDENTIALS}/second", body("two"))),
+                error(await ask(cloud, "DELETE", f"{CREDENTIALS}/first")),
+            ]
+            go_on.set()
+        assert waited == [3.0]
+        assert (
+            meanwhile == [(409, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity")] * 2
+        )
+        assert (await ask(cloud, "PUT", f"{CREDENTIALS}/second", body("two"))).status_code == 201
+
+
+async def test_writes_faster_than_azures_rate_are_refused() -> None:
+    """A quarter of a write and half a read a second; Retry-After says when it goes on; no other is held."""
+    cloud = Cloud(arm_settings=ArmSettings(SECRET, limit_credential_rates=True))
+    other = IDENTITY.replace("userAssignedIdentities/gateway", "userAssignedIdentities/other")
+    async with cloud.http:
+        await with_identity(cloud)
+        await ask(cloud, "PUT", other, {"location": "westeurope"})
+        answers = [await ask(cloud, "PUT", f"{CREDENTIALS}/number-1", body()) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [201, 200, 200, 200, 200, 429]
+        assert answers[-1].headers["retry-after"] == "20"
+        assert answers[-1].json()["error"] == {
+            "code": "TooManyRequests",
+            "message": "Too many requests for Federated Identity Credentials of this resource. "
+            "Try again in 20 seconds.",
+        }
+        elsewhere = await ask(cloud, "PUT", f"{other}/federatedIdentityCredentials/number-1", body())
+        assert elsewhere.status_code == 201
+        reads = [(await ask(cloud, "GET", CREDENTIALS)).status_code for _ in range(11)]
+        assert reads == [200] * 10 + [429]
+        cloud.clock.moment += 20
+        assert (await ask(cloud, "DELETE", f"{CREDENTIALS}/number-1")).status_code == 200
+
+
+async def test_an_expression_takes_the_subjects_place_in_the_version_that_has_it(cloud: Cloud) -> None:
+    """From 2025-01-31-preview on; an older version passes over it and misses the subject."""
+    await with_identity(cloud)
+    expression = {"value": "claims['sub'] matches 'repo:contoso/*'", "languageVersion": 1}
+    properties = {
+        "issuer": "https://token.actions.githubusercontent.com",
+        "audiences": ["api://AzureADTokenExchange"],
+        "claimsMatchingExpression": expression,
+    }
+    url, content = f"{CREDENTIALS}/flexible", {"properties": properties}
+
+    assert error(await ask(cloud, "PUT", url, content)) == (400, "BadRequest")
+    made = await cloud.ask("PUT", url, version="2025-01-31-preview", json=content)
+
+    assert (made.status_code, made.json()["properties"]) == (201, {**properties, "subject": None})
+    both = {"properties": {**properties, "subject": "x"}}
+    refused = await cloud.ask("PUT", url, version="2025-01-31-preview", json=both)
+    assert error(refused) == (400, "BadRequest")
+    second = {"properties": {**properties, "claimsMatchingExpression": {**expression, "languageVersion": 2}}}
+    refused = await cloud.ask("PUT", url, version="2025-01-31-preview", json=second)
+    assert error(refused) == (400, "InvalidRequestContent")
