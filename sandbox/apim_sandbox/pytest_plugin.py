@@ -94,22 +94,15 @@ def sandbox_manifest(request: pytest.FixtureRequest) -> Manifest:
 
 
 @pytest.fixture
-def workload_identity(
-    request: pytest.FixtureRequest, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pod]:
+def workload_identity(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Pod]:
     """Be a pod of the world's first service account: its environment replaces this process's own.
 
     `WorkloadIdentityCredential()`, `DefaultAzureCredential()` and the like then work as in a cluster.
     Parametrize it indirectly with `NAMESPACE/NAME` to be a pod of another service account.
     """
-    from apim_sandbox.testing import identity_environment
+    from apim_sandbox.testing import as_pod
 
-    with sandbox.attach(getattr(request, "param", None)) as pod:
-        gone, added = identity_environment(pod)
-        for name in gone:
-            monkeypatch.delenv(name)
-        for name, value in added.items():
-            monkeypatch.setenv(name, value)
+    with as_pod(sandbox, getattr(request, "param", None)) as pod:
         yield pod
 
 

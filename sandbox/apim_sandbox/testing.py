@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 from apim_sandbox.cli.run import pod_environment
 from apim_sandbox.client import Pod, Sandbox, SandboxError
@@ -154,11 +155,13 @@ def seconds_of(value: float | str) -> float:
     return value
 
 
-def identity_environment(pod: Pod) -> tuple[list[str], dict[str, str]]:
-    """What must leave this process's environment, and what must enter it, to be in the pod."""
-    inherited = dict(os.environ)
-    wanted = pod_environment(inherited, pod.environment)
-    return [name for name in inherited if name not in wanted], dict(pod.environment)
+@contextmanager
+def as_pod(sandbox: Sandbox, service_account: str | None = None) -> Iterator[Pod]:
+    """Be a pod of `NAMESPACE/NAME`, the world's first without it: with its environment alone."""
+    with sandbox.attach(service_account) as pod:
+        inside = pod_environment(dict(os.environ), pod.environment)
+        with patch.dict(os.environ, inside, clear=True):
+            yield pod
 
 
 def the_manifest(conditions: Conditions) -> Manifest:
