@@ -101,22 +101,24 @@ class _Model(BaseModel):
 
 
 class Report(_Model):
-    """One public report: told by a scenario, merged into one that tells the same cause, or left out."""
+    """One public report: told by a scenario, merged into one, shown by a test, or left out."""
 
     about: Annotated[str, Field(min_length=1)]
     """The report in a few words."""
     scenario: str | None = None
     merged: str | None = None
     """The scenario whose cause is the same."""
+    test: str | None = None
+    """The test that makes its cause where a scenario can't: `tests/....py::test_name`."""
     excluded: str | None = None
-    """Why no scenario tells it."""
+    """Why nothing tells it."""
 
     @model_validator(mode="after")
     def _one(self) -> "Report":
-        given = [name for name in ("scenario", "merged", "excluded") if getattr(self, name)]
+        given = [name for name in ("scenario", "merged", "test", "excluded") if getattr(self, name)]
         if len(given) != 1:
             raise ValueError(
-                f"needs one of scenario, merged, excluded; it has {' and '.join(given) or 'none'}"
+                f"needs one of scenario, merged, test, excluded; it has {' and '.join(given) or 'none'}"
             )
         return self
 

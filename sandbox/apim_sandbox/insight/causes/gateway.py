@@ -54,6 +54,8 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
         )
     if "too many requests" in low:
         return _answered(failure, "Entra", "entra", 4, event.authority, 429)
+    if "unexpected response" in low:
+        return _incomplete(event)
     if "json is invalid" in low:
         return _no_json(failure, event)
     return _network(failure, "Entra", 4, event.authority, error)
@@ -162,10 +164,14 @@ def logged(failure: Failure, event: GatewayLogged) -> Explanation:
             seen_in_the_field="a blank behind the value, or an image older than 2.11 "
             "(Azure/api-management-self-hosted-gateway#269).",
         )
+    unreadable = _unreadable(failure, event)
+    if unreadable is not None:
+        return unreadable
+    said = (event.message or event.exception).rstrip(".")
     return Explanation(
         cause="gateway-error",
         hop=9,
-        headline=f"The gateway logged an error: [{event.event_type}] {event.message.rstrip('.')}.",
+        headline=f"The gateway logged an error: [{event.event_type}] {said}.",
         facts=(Fact("log", event.line),) if event.line else (),
     )
 
@@ -184,6 +190,47 @@ def _answered(failure: Failure, whom: str, name: str, hop: int, address: str, st
         headline=f"{whom[0].upper()}{whom[1:]} {text} (hop {hop}).",
         facts=tuple(facts),
         mends=(Mend("program", mend),),
+    )
+
+
+def _incomplete(event: TokenAsked) -> Explanation:
+    """An answer of 200 that no client takes: it lacks a member, or has it in another form."""
+    wanted = ("access_token", "token_type", "expires_in")
+    missing = [name for name in wanted if f"'{name}'" not in event.error]
+    text = f"it lacks {' and '.join(missing)}" if missing else "a member is not of the form that clients want"
+    return Explanation(
+        cause="entra-answer-incomplete",
+        hop=6,
+        headline=f"The gateway could not take Entra's answer (hop 6): {text}.",
+        facts=(Fact("address", event.authority), Fact("answer", event.error.partition(": ")[2])),
+        mends=(Mend("cluster", "see what stands between the pod and Entra and rewrites its answers"),),
+        seen_in_the_field="proxies that inspect TLS, and stand-ins for Entra in tests.",
+    )
+
+
+def _unreadable(failure: Failure, event: GatewayLogged) -> Explanation | None:
+    """Whether the snapshot came with 200, and the gateway has no configuration all the same."""
+    if failure.pod is None or event.event_type != "ConfigInitialSyncFailed":
+        return None
+    asked = [
+        one.event
+        for one in failure.trace.of_pod(failure.trace.asked, failure.pod)
+        if one.sequence < failure.record.sequence
+    ]
+    if not asked or asked[-1].operation != "snapshot" or asked[-1].status != 200:
+        return None
+    return Explanation(
+        cause="snapshot-unreadable",
+        hop=7,
+        headline="The gateway can't read the snapshot that it was given (hop 7).",
+        facts=(Fact("address", asked[-1].url), Fact("log", event.line)),
+        mends=(
+            Mend(
+                "cloud",
+                "see what stands between the configuration API and the gateway; change an API of the "
+                "gateway, so that a new snapshot is made",
+            ),
+        ),
     )
 
 
