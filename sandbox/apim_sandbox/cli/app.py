@@ -7,6 +7,7 @@ import typer
 
 from apim_sandbox import __version__
 from apim_sandbox.cli import completed, groups
+from apim_sandbox.cli.fault_group import fault
 from apim_sandbox.cli.options import AsOption, FilesOption, JsonOption, StateDirOption
 from apim_sandbox.cli.problems import epilog
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(groups.clock, name="clock")
+app.add_typer(fault, name="fault")
 app.add_typer(groups.token, name="token")
 app.add_typer(groups.world, name="world")
 app.add_typer(groups.ca, name="ca")

@@ -1,4 +1,4 @@
-"""`clock`: look at the sandbox's time, move it forwards, skew one actor's."""
+"""`clock`: look at the sandbox's time, move it forwards, stop it, skew one actor's."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,46 +30,58 @@ def show_clock(state_dir: Path | None, *, as_json: bool) -> int:
 
 def clock_lines(clock: ClockShown) -> list[Line]:
     """Now, how far ahead, and a line for each skewed actor."""
-    ahead = clock["offset"]
-    lines = [
-        line(
-            (rfc3339(clock["now"]), "strong"),
-            f"   {show_duration(ahead)} ahead of this machine" if ahead >= 1 else "   as on this machine",
-        )
-    ]
+    lines = [line((rfc3339(clock["now"]), "strong"), f"   {_against_this_machine(clock)}")]
     for actor, seconds in clock["skews"].items():
         lines.append(line(f"  {actor:<8} {_signed(seconds)}   {rfc3339(clock['now'] + seconds)}"))
     return [*lines, line("Move it:  ", ("apim-sandbox clock advance 10m", "command"))]
 
 
-def advance_clock(duration: str, state_dir: Path | None) -> int:
+def advance_clock(duration: str, state_dir: Path | None, *, as_json: bool) -> int:
     """Move the sandbox's clock forwards by a duration."""
     seconds = parse_signed(duration)
     if seconds < 0:
         raise _backwards(-seconds)
     with Sandbox.connect(state_dir) as sandbox:
         sandbox.clock.advance(seconds)
-        now = sandbox.clock.now()
-    moved = f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(now)}."
-    Terminal().print([line(moved), line(_WHO_FOLLOWS)])
-    return 0
+        clock = sandbox.clock.show()
+    return _moved(clock, seconds, as_json=as_json)
 
 
-def set_clock(moment: str, state_dir: Path | None) -> int:
+def set_clock(moment: str, state_dir: Path | None, *, as_json: bool) -> int:
     """Move the sandbox's clock forwards to a moment."""
     wanted = parse_moment(moment)
     with Sandbox.connect(state_dir) as sandbox:
         difference = wanted - sandbox.clock.now()
         if difference < 0:
             raise _backwards(-difference)
-        sandbox.clock.advance(difference)
-        now = sandbox.clock.now()
-    moved = f"Advanced by {show_duration(difference)}; the sandbox's time is {rfc3339(now)}."
-    Terminal().print([line(moved), line(_WHO_FOLLOWS)])
+        sandbox.clock.set(wanted)
+        clock = sandbox.clock.show()
+    return _moved(clock, difference, as_json=as_json)
+
+
+def freeze_clock(state_dir: Path | None, *, frozen: bool, as_json: bool) -> int:
+    """Let time stand still, or go on from where it stands."""
+    with Sandbox.connect(state_dir) as sandbox:
+        if frozen:
+            sandbox.clock.freeze()
+        else:
+            sandbox.clock.unfreeze()
+        clock = sandbox.clock.show()
+    if as_json:
+        print_json(clock)
+        return 0
+    now = rfc3339(clock["now"])
+    if frozen:
+        said = f"The sandbox's time stands still at {now}: nothing polls, renews or expires."
+        undo = line("Let it go on:  ", ("apim-sandbox clock unfreeze", "command"))
+    else:
+        said = f"The sandbox's time goes on from {now}."
+        undo = line("Stop it again:  ", ("apim-sandbox clock freeze", "command"))
+    Terminal().print([line(said), undo])
     return 0
 
 
-def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
+def skew_clock(actor: str, duration: str, state_dir: Path | None, *, as_json: bool) -> int:
     """Let one actor's clock run ahead or behind."""
     if actor not in ACTORS:
         meant = nearest(actor, ACTORS) or "entra"
@@ -81,6 +93,9 @@ def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
     with Sandbox.connect(state_dir) as sandbox:
         sandbox.clock.skew(actor, seconds)
         clock = sandbox.clock.show()
+    if as_json:
+        print_json(clock)
+        return 0
     what = f"{_signed(seconds)} against the sandbox's" if seconds else "right again"
     Terminal().print(
         [
@@ -88,6 +103,15 @@ def skew_clock(actor: str, duration: str, state_dir: Path | None) -> int:
             line("Undo it:  ", (f"apim-sandbox clock skew {actor} 0s", "command")),
         ]
     )
+    return 0
+
+
+def _moved(clock: ClockShown, seconds: float, *, as_json: bool) -> int:
+    if as_json:
+        print_json(clock)
+        return 0
+    moved = f"Advanced by {show_duration(seconds)}; the sandbox's time is {rfc3339(clock['now'])}."
+    Terminal().print([line(moved), line(_WHO_FOLLOWS)])
     return 0
 
 
@@ -100,6 +124,14 @@ def parse_moment(text: str) -> float:
             f"{text!r} is no moment; write it as 2026-11-24T09:00:00Z", "apim-sandbox clock show"
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _against_this_machine(clock: ClockShown) -> str:
+    ahead = clock["offset"]
+    said = "as on this machine" if abs(ahead) < 1 else (
+        f"{show_duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this machine"
+    )  # fmt: skip
+    return said if clock["frozen"] is None else f"standing still, {said}"
 
 
 def _signed(seconds: float) -> str:

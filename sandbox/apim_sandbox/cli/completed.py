@@ -20,3 +20,10 @@ def clients(incomplete: str) -> list[str]:
     from apim_sandbox.pointing import BY_NAME
 
     return [name for name in BY_NAME if name.startswith(incomplete)]
+
+
+def faults(incomplete: str) -> list[str]:
+    """The faults that can be added."""
+    from apim_sandbox.catalogue import catalogue
+
+    return [one.name for one in catalogue() if one.name.startswith(incomplete)]

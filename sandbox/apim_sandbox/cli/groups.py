@@ -31,6 +31,7 @@ def clock_show(as_json: JsonOption = False, state_dir: StateDirOption = None) ->
 @clock.command("set")
 def clock_set(
     moment: Annotated[str, typer.Argument(help="Such as 2026-11-24T09:00:00Z; not before the clock's now.")],
+    as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     """Move the sandbox's clock forwards to a moment.
@@ -39,12 +40,13 @@ def clock_set(
     """
     from apim_sandbox.cli.clocks import set_clock
 
-    raise typer.Exit(set_clock(moment, state_dir))
+    raise typer.Exit(set_clock(moment, state_dir, as_json=as_json))
 
 
 @clock.command("advance", context_settings=_SIGNED)
 def clock_advance(
     duration: Annotated[str, typer.Argument(help="Such as 90s, 10m, 1h30m or 2d.")],
+    as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     """Move the sandbox's clock forwards.
@@ -53,13 +55,14 @@ def clock_advance(
     """
     from apim_sandbox.cli.clocks import advance_clock
 
-    raise typer.Exit(advance_clock(duration, state_dir))
+    raise typer.Exit(advance_clock(duration, state_dir, as_json=as_json))
 
 
 @clock.command("skew", context_settings=_SIGNED)
 def clock_skew(
     actor: Annotated[str, typer.Argument(help="Whose clock: oidc, entra, arm, apim, gateway, cluster, …")],
     duration: Annotated[str, typer.Argument(help="How far ahead, or with - behind; 0s sets it right.")],
+    as_json: JsonOption = False,
     state_dir: StateDirOption = None,
 ) -> None:
     """Let one actor's clock run ahead of the sandbox's, or behind it.
@@ -68,7 +71,29 @@ def clock_skew(
     """
     from apim_sandbox.cli.clocks import skew_clock
 
-    raise typer.Exit(skew_clock(actor, duration, state_dir))
+    raise typer.Exit(skew_clock(actor, duration, state_dir, as_json=as_json))
+
+
+@clock.command("freeze")
+def clock_freeze(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    """Let the sandbox's time stand still; it can still be moved.
+
+    Example: apim-sandbox clock freeze
+    """
+    from apim_sandbox.cli.clocks import freeze_clock
+
+    raise typer.Exit(freeze_clock(state_dir, frozen=True, as_json=as_json))
+
+
+@clock.command("unfreeze")
+def clock_unfreeze(as_json: JsonOption = False, state_dir: StateDirOption = None) -> None:
+    """Let the sandbox's time go on from where it stands.
+
+    Example: apim-sandbox clock unfreeze
+    """
+    from apim_sandbox.cli.clocks import freeze_clock
+
+    raise typer.Exit(freeze_clock(state_dir, frozen=False, as_json=as_json))
 
 
 @world.command("list")
