@@ -29,7 +29,20 @@ AUTHORITY = Behaviour(
 )  # fmt: skip
 
 _ENVIRONMENT = "azure.Environment"
-_MEMBERS = {"name": "string", "activeDirectoryEndpoint": "string"}
+# go-autorest's Environment: each member is text, which a file gets wrong at its peril.
+_MEMBERS = dict.fromkeys(
+    (
+        "name", "managementPortalURL", "publishSettingsURL", "serviceManagementEndpoint",
+        "resourceManagerEndpoint", "activeDirectoryEndpoint", "galleryEndpoint", "keyVaultEndpoint",
+        "managedHSMEndpoint", "graphEndpoint", "serviceBusEndpoint", "batchManagementEndpoint",
+        "microsoftGraphEndpoint", "storageEndpointSuffix", "cosmosDBDNSSuffix", "mariaDBDNSSuffix",
+        "mySqlDatabaseDNSSuffix", "postgresqlDatabaseDNSSuffix", "sqlDatabaseDNSSuffix",
+        "trafficManagerDNSSuffix", "keyVaultDNSSuffix", "managedHSMDNSSuffix", "serviceBusEndpointSuffix",
+        "serviceManagementVMDNSSuffix", "resourceManagerVMDNSSuffix", "containerRegistryDNSSuffix",
+        "tokenAudience", "apiManagementHostNameSuffix", "synapseEndpointSuffix", "datalakeSuffix",
+    ),
+    "string",
+)  # fmt: skip
 
 
 class CloudError(ValueError):

@@ -85,7 +85,11 @@ def parse_flags(arguments: Sequence[str], profile: Profile) -> Flags:
         argument = waiting.pop(0)
         if not argument.startswith("-") or argument in ("-", "--"):
             break
+        if argument.startswith(("---", "--=", "-=")):
+            raise ConfigError(f"bad flag syntax: {argument}")
         flag, equals, value = argument.removeprefix("-").removeprefix("-").partition("=")
+        if flag not in known and flag in ("h", "help"):
+            raise ConfigError("flag: help requested")
         if flag not in known:
             raise ConfigError(f"flag provided but not defined: -{flag}")
         if flag in booleans:
@@ -234,8 +238,8 @@ def configure(
     flags = parse_flags(arguments, generation)
     if flags.log_level not in get_args(LogLevel):
         raise ConfigError(
-            f"invalid --log-level set: invalid log level, valid choices are the empty string, "
-            f"{', '.join(level for level in get_args(LogLevel) if level)}"
+            f"invalid --log-level set: invalid log level {quote(flags.log_level)}, valid choices are the "
+            "empty string, info, debug, trace and all"
         )
     try:
         check_metrics_backend(flags.metrics_backend)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from apim_emulators.webhook.annotations import quote
+
 NO_KIND = "couldn't get version/kind; json parse error: "
 _TYPE_META = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
@@ -15,6 +17,8 @@ _TYPE_META = (
 _LITERALS = ("true", "false", "null")
 _END = "unexpected end of JSON input"
 _SPACE = " \t\r\n"
+_NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*$")
+_LONGEST_INTEGER = 400  # digits; Python refuses to read thousands of them
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -50,7 +54,7 @@ class Number(float):
 def loads(text: str) -> Any:
     """Decode JSON. Raises `GoJsonError` with the scanner's text for what is no JSON."""
     try:
-        value = json.loads(text, parse_float=Number, parse_constant=_no_constant)
+        value = json.loads(text, parse_float=Number, parse_int=_integer, parse_constant=_no_constant)
         if not _SURROGATE.search(text):
             return value
         whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
@@ -63,8 +67,10 @@ def loads(text: str) -> Any:
         raise
     except json.JSONDecodeError as error:
         raise GoJsonError(_complaint(text, error)) from None
-    except ValueError:  # Python reads no integer of more than 4300 digits, and no Go type holds one
-        raise GoJsonError("json: cannot unmarshal number into Go value of type int64") from None
+
+
+def _integer(text: str) -> int | Number:
+    return int(text) if len(text) < _LONGEST_INTEGER else Number(text)
 
 
 def _no_constant(name: str) -> Any:
@@ -133,22 +139,25 @@ def _complaint(text: str, error: json.JSONDecodeError) -> str:
 def _escape(text: str, at: int) -> str:
     """What is wrong with the escape that begins at `at`."""
     if text[at + 1 : at + 2] != "u":
-        return f"invalid character {_quoted(text[at + 1])} in string escape code" if text[at + 1 :] else _END
-    wrong = next((one for one in text[at + 2 : at + 6] if one not in "0123456789abcdefABCDEF"), "")
-    return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape" if wrong else _END
+        return f"invalid character {_quoted(_at(text, at + 1))} in string escape code"
+    four = (_at(text, at + place) for place in range(2, 6))
+    wrong = next(one for one in four if one not in "0123456789abcdefABCDEF")
+    return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape"
 
 
 def _number(text: str, at: int) -> str:
     """What is wrong with a number that ends too early at `at`; empty when that is no number."""
-    after = _quoted(text[at + 1]) if at + 1 < len(text) else ""
+    after = _quoted(_at(text, at + 1))
     if text[at] == "-":
-        return f"invalid character {after} in numeric literal" if after else _END
-    if at == 0 or not text[at - 1].isdigit():
+        return f"invalid character {after} in numeric literal"
+    begun = _NUMBER.search(text[:at])
+    if begun is None or (text[at] == "." and not begun[0].isdigit()) or set(begun[0]) & set("eE"):
         return ""
     if text[at] == ".":
-        return f"invalid character {after} after decimal point in numeric literal" if after else _END
+        return f"invalid character {after} after decimal point in numeric literal"
     if text[at] in "eE":
-        return f"invalid character {after} in exponent of numeric literal" if after else _END
+        sign = text[at + 1 : at + 2] in ("+", "-")
+        return f"invalid character {_quoted(_at(text, at + 1 + sign))} in exponent of numeric literal"
     return ""
 
 
@@ -157,12 +166,18 @@ def _literal(text: str, at: int) -> str | None:
     for literal in _LITERALS:
         if text[at] == literal[0]:
             for index, wanted in enumerate(literal[1:], 1):
-                if at + index >= len(text):
-                    return _END
-                if text[at + index] != wanted:
-                    found = _quoted(text[at + index])
-                    return f"invalid character {found} in literal {literal} (expecting {_quoted(wanted)})"
+                found = _at(text, at + index)
+                if found != wanted:
+                    return (
+                        f"invalid character {_quoted(found)} in literal {literal} "
+                        f"(expecting {_quoted(wanted)})"
+                    )
     return None
+
+
+def _at(text: str, index: int) -> str:
+    """The character there; inside a word the text's end counts as a space."""
+    return text[index] if index < len(text) else " "
 
 
 def _innermost(text: str) -> str:
@@ -183,11 +198,9 @@ def _innermost(text: str) -> str:
 
 
 def _quoted(character: str) -> str:
-    """Go's `quoteChar`."""
+    """Go's `quoteChar`: of a character's first byte."""
     if character == "'":
         return r"'\''"
     if character == '"':
         return "'\"'"
-    escapes = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f", "\\": "\\\\"}
-    shown = character if character.isprintable() else f"\\x{ord(character):02x}"
-    return f"'{escapes.get(character, shown)}'"
+    return f"'{quote(chr(character.encode('utf-8', 'replace')[0]))[1:-1]}'"

@@ -53,3 +53,24 @@ def test_a_custom_cloud_that_cannot_be_read_says_why(content: bytes, message: st
 def test_an_unknown_cloud_is_named_in_capitals() -> None:
     with pytest.raises(CloudError, match='There is no cloud environment matching the name "MARS"'):
         authority_host("Mars", {}, read_bytes)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"ActiveDirectoryEndpoint": "https://x"}', "https://x"),
+        (
+            '{"tokenAudience": 3, "activeDirectoryEndpoint": "https://x"}',
+            "json: cannot unmarshal number into Go struct field Environment.tokenAudience of type string",
+        ),
+    ],
+)
+def test_a_custom_cloud_is_read_as_go_autorest_reads_it(content: str, expected: str) -> None:
+    """Names in any case of letters; every member of the environment has its type."""
+    try:
+        found = authority_host(
+            "AzureStackCloud", {"AZURE_ENVIRONMENT_FILEPATH": "x"}, lambda _: content.encode()
+        )
+    except CloudError as error:
+        found = str(error)
+    assert found == expected

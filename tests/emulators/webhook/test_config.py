@@ -53,6 +53,9 @@ def test_flags_are_read_as_go_reads_them() -> None:
     [
         (["--colour"], "flag provided but not defined: -colour"),
         (["--audience"], "flag needs an argument: -audience"),
+        (["---audience=x"], "bad flag syntax: ---audience=x"),
+        (["--=x"], "bad flag syntax: --=x"),
+        (["-h"], "flag: help requested"),
         (["--version=perhaps"], 'invalid boolean value "perhaps" for -version: parse error'),
     ],
 )
@@ -116,8 +119,12 @@ def test_the_process_does_not_start(
 
 
 def test_an_unknown_log_level_is_refused() -> None:
-    with pytest.raises(ConfigError, match="invalid --log-level set"):
+    with pytest.raises(ConfigError) as refusal:
         configure(["--log-level=loud"], TENANT, admin_token="a")
+    assert str(refusal.value) == (
+        'invalid --log-level set: invalid log level "loud", valid choices are the empty string, info, debug, '
+        "trace and all"
+    )
 
 
 def test_a_custom_token_endpoint_takes_its_settings_from_the_environment() -> None:
