@@ -38,7 +38,7 @@ def test_it_is_refused_when_the_service_may_not_look():
         app.apis()
 
 
-@pytest.mark.sandbox_fault("status", "entra", code=503, last_call=1)
+@pytest.mark.sandbox_fault("status", "entra", code=503, calls="1")
 @pytest.mark.usefixtures("workload_identity")
 def test_it_outlives_a_hiccup_of_entra():
     assert app.apis() == ["echo-api"]

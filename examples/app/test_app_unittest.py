@@ -14,10 +14,9 @@ class AppTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.sandbox = cls.enterClassContext(Sandbox.start())
-        cls.fresh = cls.sandbox.snapshot()
 
     def setUp(self):
-        self.addCleanup(self.sandbox.restore, self.fresh)
+        self.addCleanup(self.sandbox.restore)
         self.enterContext(as_pod(self.sandbox))
 
     def test_it_lists_the_gateways_apis(self):

@@ -5,11 +5,16 @@ attachments and what the emulators only kept in memory end. The journal goes on.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.assembly import Assembly
 from apim_sandbox.attachments import Attachments
-from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
+
+if TYPE_CHECKING:
+    from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
+
+START = "start"  # the snapshot that every sandbox has from the beginning
 
 
 class CheckpointError(ValueError):
@@ -18,11 +23,12 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
-    """`stores` as `Stores.snapshot` gives them; seconds for the clock."""
+    """`stores` as `Stores.snapshot` gives them; the clock as `MasterClock.follow` takes it."""
 
     stores: dict[str, object]
     offset: float
     skews: dict[str, float]
+    frozen: float | None
 
 
 @dataclass(slots=True)
@@ -30,19 +36,27 @@ class Checkpoints:
     """Snapshots of a sandbox whose emulators are all in this process."""
 
     assembly: Assembly
-    cluster: EmbeddedCluster
+    cluster: "EmbeddedCluster"
     attachments: Attachments
     journal: MemoryJournal
     _taken: dict[str, _Checkpoint] = field(default_factory=dict)
     _count: int = 0
 
+    def __post_init__(self) -> None:
+        self._taken[START] = self._now()
+
     def take(self) -> str:
         """Remember the world as it is now; the snapshot's id."""
-        around = self.assembly.around
         self._count += 1
         name = str(self._count)
-        self._taken[name] = _Checkpoint(around.store.snapshot(), around.clock.offset, around.clock.skews)
+        self._taken[name] = self._now()
         return name
+
+    def _now(self) -> _Checkpoint:
+        around = self.assembly.around
+        return _Checkpoint(
+            around.store.snapshot(), around.clock.offset, around.clock.skews, around.clock.frozen
+        )
 
     async def restore(self, name: str) -> int:
         """Go back; the journal's newest sequence number before the world is told anew.
@@ -55,7 +69,7 @@ class Checkpoints:
         await self.cluster.halt()
         around.faults.clear()
         around.store.restore(checkpoint.stores)
-        around.clock.follow(checkpoint.offset, checkpoint.skews)
+        around.clock.follow(checkpoint.offset, checkpoint.skews, checkpoint.frozen)
         before = self.journal.sequence
         self.assembly.forget()
         self.cluster.resume()

@@ -111,12 +111,12 @@ def _seconds(what: str, value: Any) -> float:
 
 
 def _fault(mark: "pytest.Mark") -> Fault:
-    if len(mark.args) != 2 or not all(isinstance(one, str) for one in mark.args):
+    if len(mark.args) not in (1, 2) or not all(isinstance(one, str) for one in mark.args):
         raise ConditionError(
-            "sandbox_fault takes a fault's name and its target, then what the fault takes: "
-            "sandbox_fault('status', 'apim', code=503)"
+            "sandbox_fault takes a fault's name, its target, and what Sandbox.faults.add takes: "
+            "sandbox_fault('status', 'apim', code=503, calls='1..2')"
         )
-    return Fault(mark.args[0], mark.args[1], mark.kwargs)
+    return Fault(mark.args[0], mark.args[1] if len(mark.args) > 1 else "", mark.kwargs)
 
 
 def _file(marker: str, path: Path, folders: Iterable[Path]) -> Path:

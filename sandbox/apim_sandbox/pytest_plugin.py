@@ -56,12 +56,10 @@ def apim_sandbox_world() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def _apim_sandboxes(
-    tmp_path_factory: pytest.TempPathFactory, apim_sandbox_world: Path | None
-) -> Iterator[Sandboxes]:
+def _apim_sandboxes(apim_sandbox_world: Path | None) -> Iterator[Sandboxes]:
     from apim_sandbox.testing import Sandboxes
 
-    with Sandboxes(tmp_path_factory.mktemp("apim-sandbox"), apim_sandbox_world) as sandboxes:
+    with Sandboxes(apim_sandbox_world) as sandboxes:
         yield sandboxes
 
 

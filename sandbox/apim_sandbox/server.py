@@ -41,7 +41,10 @@ from apim_sandbox.world.seed import default_service_account, operator_of, servic
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What to serve and where; port 0 takes a free one. Beyond loopback the control service wants a token."""
+    """What to serve and where; port 0 takes a free one. Beyond loopback the control service wants a token.
+
+    Without `keep` the emulators' state is in memory and ends with the sandbox.
+    """
 
     state: StateDir
     world_file: Path | None = None
@@ -52,6 +55,7 @@ class ServerOptions:
     separate: bool = False
     reset: bool = False
     host: str = "127.0.0.1"
+    keep: bool = True
 
 
 @dataclass(slots=True)
@@ -160,7 +164,7 @@ async def _running(
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         keep = stack.enter_context((state.path / "journal.jsonl").open("wb", buffering=0))
         journal.on_record(lambda record: keep_record(keep, record))
-        around = live_surroundings(state, clock, journal, http, faults)
+        around = live_surroundings(state, clock, journal, http, faults, keep=options.keep)
         assembly = Assembly(world, around)
         assembly.hosts.exact[ECHO_HOST] = echo.app
         remote: dict[str, Target] = {}

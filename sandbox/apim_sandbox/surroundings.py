@@ -10,7 +10,7 @@ from apim_emulators.core.faults import Faults
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import Sink
 from apim_emulators.core.keys import FreshKeys
-from apim_emulators.core.store import SqliteStore, Stores
+from apim_emulators.core.store import MemoryStore, SqliteStore, Stores
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.instance import StateDir
 from apim_sandbox.world.model import World
@@ -37,8 +37,14 @@ def live_client(proxy: str, context: ssl.SSLContext) -> httpx.AsyncClient:
 
 
 def live_surroundings(
-    state: StateDir, clock: MasterClock, sink: Sink, http: httpx.AsyncClient, faults: Faults
+    state: StateDir,
+    clock: MasterClock,
+    sink: Sink,
+    http: httpx.AsyncClient,
+    faults: Faults,
+    *,
+    keep: bool = True,
 ) -> Surroundings:
-    """System time, random ids, fresh keys, and one SQLite file an emulator."""
-    stores = Stores(lambda name: SqliteStore(state.path / f"{name}.sqlite"))
+    """System time, random ids, fresh keys, and one SQLite file an emulator; memory without `keep`."""
+    stores = Stores(lambda name: SqliteStore(state.path / f"{name}.sqlite") if keep else MemoryStore())
     return Surroundings(clock, RandomIds(), sink, FreshKeys(), stores, http, state.secrets(), faults)

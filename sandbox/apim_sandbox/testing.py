@@ -1,6 +1,6 @@
 """What the pytest plugin's fixtures are made of; of use to other test runners as well.
 
-with Sandboxes(directory) as sandboxes, sandboxes.fresh() as sandbox:
+with Sandboxes() as sandboxes, sandboxes.fresh() as sandbox:
     gateway = sandbox.gateway()
 """
 
@@ -59,7 +59,6 @@ class Conditions:
 class Sandboxes:
     """The live sandboxes of a test session, one for each world, each as it was for every test."""
 
-    directory: Path
     world: World = None
     _running: "OrderedDict[str, _Running]" = field(default_factory=OrderedDict)
 
@@ -92,7 +91,7 @@ class Sandboxes:
             yield sandbox
             _warn_of_unfired(sandbox, wanted.faults)
         finally:
-            sandbox.restore(running.snapshot)
+            sandbox.restore()
 
     def _of(self, world: World) -> "_Running":
         chosen = self.world if world is None else world
@@ -106,9 +105,7 @@ class Sandboxes:
 
     def _start(self, world: World) -> "_Running":
         with ExitStack() as stack:
-            directory = self.directory / _digest(world)[:12]
-            sandbox = stack.enter_context(Sandbox.start(world, state_dir=directory))
-            return _Running(sandbox, sandbox.snapshot(), stack.pop_all())
+            return _Running(stack.enter_context(Sandbox.start(world)), stack.pop_all())
 
     def _make_room(self) -> None:
         others = [key for key in self._running if key != _digest(self.world)]
@@ -119,7 +116,6 @@ class Sandboxes:
 @dataclass(frozen=True, slots=True)
 class _Running:
     sandbox: Sandbox
-    snapshot: str
     stack: ExitStack
 
 

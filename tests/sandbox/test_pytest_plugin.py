@@ -125,7 +125,7 @@ WRONG = {
     "sandbox_world({'set': 'tenannts', 'to': 1})": "the world: *tenannts*tenants*",
     "sandbox_world({'set': 'tenants'})": "sandbox_world: *say what the value shall be with to:",
     "sandbox_world({'name': 'x', 'tennants': []})": "the world: *the world lacks tenants*",
-    "sandbox_fault('status')": "sandbox_fault takes a fault's name and its target*",
+    "sandbox_fault()": "sandbox_fault takes a fault's name, its target*",
     "sandbox_fault('statuss', 'arm')": "*'statuss'*",
     "sandbox_clock(advnce='1h')": "sandbox_clock takes advance= * not advnce=",
     "sandbox_clock(advance='1 hour')": "sandbox_clock: advance: '1 hour' is not a duration*",

@@ -28,7 +28,7 @@ def server(world: Path | Mapping[str, Any] | None, state_dir: Path | None) -> It
         )
         options = ServerOptions(
             state=StateDir(directory), world_file=_world_file(world, directory), edge_port=0, proxy_port=0,
-            control_port=0,
+            control_port=0, keep=state_dir is not None,
         )  # fmt: skip
 
         async def serve(*, task_status: TaskStatus[anyio.Event]) -> None:

@@ -122,10 +122,11 @@ class Sandbox:
         """Remember the whole world as it is now: cloud, cluster, clock. What `restore` takes."""
         return str((self._control.json("POST", "/snapshots"))["id"])
 
-    def restore(self, snapshot: str) -> None:
-        """Go back to a snapshot. Faults end, pods are gone, or started anew where it had them.
+    def restore(self, snapshot: str = "start") -> None:
+        """Go back to a snapshot, without one to how all was at the start.
 
-        The journal goes on; `journal`, `explain` and `report` tell of what comes after this.
+        Faults end, pods are gone, or started anew where the snapshot had them. The journal goes on;
+        `journal`, `explain` and `report` tell of what comes after this.
         Raises `SandboxError` for a snapshot that does not exist.
         """
         answer = self._control.json("POST", f"/snapshots/{snapshot}/restore")
