@@ -80,6 +80,7 @@ class SignIn:
                 headers=_headers(request),
                 query=request.query_params if request.scope["query_string"] else {},
                 body=body,
+                query_length=len(request.scope["query_string"]),
             )
         )
 

@@ -171,6 +171,12 @@ _TABLE = (
         "'{presented}'.",
         "observed", "several public repositories, 2026; the status follows 700222",
     ),
+    ErrorSpec(
+        700238, "invalid_client", 401,
+        "Federated identity credentials issued by '{issuer}' may not be used for applications or managed "
+        "identities registered in this tenant.",
+        "assumed", "known by its number and its neighbour 7002381 alone; cause, text and status are ours",
+    ),
     # --- about the assertion itself
     ErrorSpec(
         50027, "invalid_request", 400, "Invalid JWT token. {detail}",
@@ -243,6 +249,13 @@ _TABLE = (
         "observed", "secrets-store-csi-driver's troubleshooting page", True,
     ),
     ErrorSpec(
+        700011, "unauthorized_client", 400,
+        "Application with identifier {app_id} was not found in the directory.",
+        "assumed",
+        "Microsoft's error codes name it UnauthorizedClientAppNotFoundInOrgIdTenant; that it takes 700016's place "
+        "in a tenant of that kind, and the status, are assumed",
+    ),
+    ErrorSpec(
         700038, "unauthorized_client", 400,
         "{app_id} is not a valid application identifier.",
         "observed", "a public capture of a real tenant, 2026-08-13",
@@ -303,6 +316,10 @@ _TABLE = (
         900561, "invalid_request", 405,
         "The endpoint only accepts POST, OPTIONS requests. Received a {verb} request.",
         "documented", "Microsoft's error codes; the status is assumed",
+    ),
+    ErrorSpec(
+        90015, "invalid_request", 400, "The query string is too long.",
+        "assumed", "Microsoft's error codes name it QueryStringTooLong; the limit and the status are assumed",
     ),
     ErrorSpec(
         9002313, "invalid_request", 400, "Invalid request. Request is malformed or invalid.",

@@ -115,7 +115,7 @@ def origin(attempt: Attempt) -> Outcome:
     elif attempt.application is not None and attempt.application.first_party:
         cause = Cause("first-party-application", 700223)
     else:
-        cause = _enterprise_policy(attempt, issuer)
+        cause = _tenant_policy(attempt, issuer)
     return passed("origin") if cause is None else failed("origin", cause, presented=issuer)
 
 
@@ -132,8 +132,10 @@ def _entra_issued(attempt: Attempt, match: Match) -> Cause | None:
     return None
 
 
-def _enterprise_policy(attempt: Attempt, issuer: str) -> Cause | None:
+def _tenant_policy(attempt: Attempt, issuer: str) -> Cause | None:
     assert attempt.tenant is not None
+    if attempt.tenant.allowed_issuers and issuer not in attempt.tenant.allowed_issuers:
+        return Cause("issuer-not-allowed", 700238, {"issuer": issuer})
     for policy in attempt.tenant.issuer_policies:
         presented = text(attempt.claim("enterprise"))
         if policy.issuer == issuer and presented not in policy.values:

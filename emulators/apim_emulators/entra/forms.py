@@ -23,7 +23,7 @@ class TokenRequest:
 
     `tenant` is the path's segment as it came; `version` the endpoint's (1 takes `resource`, 2 `scope`).
     `duplicated` names the first form field that came twice; `malformed` says that there is no reading
-    the request. `correlation_id` is empty unless the client sent a GUID.
+    the request. `correlation_id` is empty unless the client sent a GUID. `query_length` in characters.
     """
 
     method: str
@@ -37,6 +37,7 @@ class TokenRequest:
     malformed: bool = False
     correlation_id: str = ""
     return_correlation_id: bool = False
+    query_length: int = 0
 
     @property
     def assertion(self) -> str:
@@ -56,6 +57,7 @@ def read_request(
     headers: Mapping[str, str],
     query: Mapping[str, str],
     body: bytes | None,
+    query_length: int = 0,
 ) -> TokenRequest:
     """The request out of its parts; `body` None means longer than we read. Never raises."""
     form: dict[str, str] = {}
@@ -95,6 +97,7 @@ def read_request(
         malformed,
         correlation_id if GUID.fullmatch(correlation_id) else "",
         headers.get("return-client-request-id", "").lower() == "true",
+        query_length,
     )
 
 

@@ -40,7 +40,8 @@ class Tenant:
     """A directory. `name` is its verified domain, such as `contoso.onmicrosoft.com`.
 
     `region_scope` shows up in its metadata. `cross_tenant_federation` off refuses assertions that
-    Entra issued in another tenant.
+    Entra issued in another tenant; `allowed_issuers`, where it names any, refuses all other issuers.
+    `org_id` marks a tenant of the kind in which an unknown application is AADSTS700011.
     """
 
     id: TenantId
@@ -49,6 +50,8 @@ class Tenant:
     region_scope: str = "EU"
     cross_tenant_federation: bool = True
     issuer_policies: tuple[IssuerPolicy, ...] = ()
+    allowed_issuers: tuple[str, ...] = ()
+    org_id: bool = False
 
     def __post_init__(self) -> None:
         if not GUID.fullmatch(self.id):

@@ -17,6 +17,7 @@ _FOR_USERS = frozenset(
         JWT_BEARER_GRANT,
     }
 )  # fmt: skip
+MAX_QUERY = 4096  # characters
 COMMON = frozenset({"common", "consumers"})
 
 
@@ -29,6 +30,9 @@ def method(attempt: Attempt) -> Outcome:
 
 def form(attempt: Attempt) -> Outcome:
     request = attempt.request
+    if request.query_length > MAX_QUERY:
+        note = f"{request.query_length} characters where {MAX_QUERY} are the most"
+        return failed("request-form", Cause("query-too-long", 90015), note=note)
     if request.duplicated:
         cause = Cause("parameter-duplicated", 9000411, {"parameter": request.duplicated})
         return failed("request-form", cause, note=f"{request.duplicated} came more than once")
@@ -110,7 +114,8 @@ def application(attempt: Attempt) -> Outcome:
         "tenant_name": attempt.tenant.display_name or attempt.tenant.name,
     }
     if attempt.application is None and attempt.principal is None:
-        return failed("application", Cause("application-unknown", 700016, values), presented=presented)
+        code = 700011 if attempt.tenant.org_id else 700016
+        return failed("application", Cause("application-unknown", code, values), presented=presented)
     if attempt.principal is None:
         cause = Cause("service-principal-missing", 7000229, values)
         return failed(

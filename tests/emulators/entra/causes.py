@@ -149,6 +149,11 @@ def _tenant(ask: Ask, **changes: Any) -> None:
     ask.entra.directory.put_tenant(replace(found, **changes))
 
 
+def _unknown_to_org(ask: Ask) -> None:
+    _tenant(ask, org_id=True)
+    ask.form.update(client_id=str(MI))
+
+
 def _refuse_connection(ask: Ask) -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused")
@@ -178,6 +183,7 @@ def _flip(compact: str) -> str:
 
 REQUEST = (
     cause("method", 900561, "method", lambda ask: setattr(ask, "method", "PUT")),
+    cause("query", 90015, "path", lambda ask: setattr(ask, "path", f"{TOKEN_PATH}?x={'x' * 4095}")),
     cause("duplicated", 9000411, "fields", lambda ask: ask.fields.extend([("client_info", "1")] * 2)),
     cause("malformed", 9002313, "basic", lambda ask: ask.headers.update(authorization="Basic ?")),
     cause("tenant malformed", 900023, "path", lambda ask: setattr(ask, "path", "/contoso/oauth2/v2.0/token")),
@@ -193,6 +199,7 @@ REQUEST = (
         "credential missing", 7000216, "credential assertion header claims key",
         lambda ask: ask.form.update(client_assertion=None, client_secret=None),
     ),
+    cause("client unknown to org", 700011, "client principal tenant", _unknown_to_org),
     cause("client unknown", 700016, "client principal", lambda ask: ask.form.update(client_id=str(MI))),
     cause(
         "principal missing", 7000229, "principal", lambda ask: ask.entra.directory.delete_service_principal(PRINCIPAL)
@@ -207,6 +214,7 @@ FEDERATED = (
     cause("algorithm", 5002738, "header alg key", lambda ask: ask.header.update(alg="ES256")),
     cause("no credentials", 70025, "fic", _no_credential),
     cause("first party", 700223, "application", lambda ask: _application(ask, first_party=True)),
+    cause("issuer not allowed", 700238, "tenant iss", lambda ask: _tenant(ask, allowed_issuers=("https://other.test",))),
     cause(
         "issuer policy", 7002381, "tenant iss",
         lambda ask: _tenant(ask, issuer_policies=(IssuerPolicy(ISSUER, ("contoso",)),)),

@@ -232,6 +232,11 @@ CASES: dict[int, tuple[Arrange, int, str, str, bool]] = {
         "for federated identity credential flows for applications or managed identities registered in this tenant.",
         False,
     ),
+    700238: (
+        from_table("federated", "issuer not allowed"), 401, "invalid_client",
+        f"Federated identity credentials issued by '{ISSUER}' may not be used for applications or managed identities "
+        "registered in this tenant.", False,
+    ),
     7002381: (
         from_table("federated", "issuer policy"), 401, "invalid_client",
         f"Federated identity credentials issued by '{ISSUER}' for applications or managed identities registered in "
@@ -290,6 +295,10 @@ CASES: dict[int, tuple[Arrange, int, str, str, bool]] = {
         "Client assertion audience claim does not match Realm issuer. Review the documentation at "
         f"{CERTIFICATES.replace('docs', 'learn', 1)}.", True,
     ),
+    700011: (
+        from_table("federated", "client unknown to org"), 400, "unauthorized_client",
+        f"Application with identifier {MI} was not found in the directory.", False,
+    ),
     700016: (
         from_table("federated", "client unknown"), 400, "unauthorized_client",
         f"Application with identifier '{MI}' was not found in the directory 'Contoso'. {INSTALLED} You may have sent "
@@ -346,6 +355,9 @@ CASES: dict[int, tuple[Arrange, int, str, str, bool]] = {
     900561: (
         from_table("federated", "method"), 405, "invalid_request",
         "The endpoint only accepts POST, OPTIONS requests. Received a PUT request.", False,
+    ),
+    90015: (
+        from_table("federated", "query"), 400, "invalid_request", "The query string is too long.", False,
     ),
     9002313: (
         from_table("federated", "malformed"), 400, "invalid_request", "Invalid request. Request is malformed or invalid.",

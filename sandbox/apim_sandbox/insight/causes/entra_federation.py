@@ -208,7 +208,7 @@ def chained(_: Failure, event: TokenAnswered) -> Explanation:
 
 
 def policy(_: Failure, event: TokenAnswered) -> Explanation:
-    """7002381: the tenant demands a claim of its issuer."""
+    """7002381, 700238: the tenant demands a claim of the issuer, or does not allow it at all."""
     rung = next((rung for rung in event.ladder if rung.verdict == "failed"), None)
     pairs: tuple[Comparison, ...] = ()
     if rung is not None and rung.expected is not None and rung.presented is not None:

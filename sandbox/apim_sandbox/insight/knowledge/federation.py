@@ -172,6 +172,13 @@ CODES: tuple[Code, ...] = (
         because("the CI account is not the enterprise's", 1),
     ),
     code(
+        700238,
+        "401 invalid_client",
+        "the tenant does not allow this issuer",
+        "The tenant's policy names the issuers whose tokens may federate, and this one is not among them.",
+        because("a cluster or CI service that nobody has allowed yet", 0),
+    ),
+    code(
         50027,
         "400 invalid_request",
         "not a JWT",

@@ -30,6 +30,11 @@ CODES: tuple[Code, ...] = (
         hop=6,
     ),
     code(
+        90015, "400 invalid_request", "query string too long",
+        "A token request carries its parameters in the body; the query string is longer than Entra reads.",
+        because("the assertion was put into the URL", 0, _CODES),
+    ),
+    code(
         650057, "400 invalid_resource", "the resource is not among the application's permissions",
         "The application's registration does not list the resource that it asks for.",
         because("a token audience of another cloud or of another product", 0, _CODES),
