@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo kind test check lock docs bench clean
+.PHONY: demo kind test check lock docs bench bench-gateway clean
 
 demo: .venv/.runtime
 	@$(BIN)/apim-sandbox demo $(ARGS)
@@ -23,6 +23,9 @@ docs: .venv/.dev
 
 bench: .venv/.dev
 	@$(BIN)/python benchmarks/exchange.py
+
+bench-gateway: .venv/.dev
+	@$(BIN)/python benchmarks/gateway.py
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
