@@ -129,6 +129,14 @@ HOSTNAMES = Behaviour(
     "azure-rest-api-specs: Gateway Hostname Configuration; that a name can be had once is ours",
     "tests/emulators/apim/test_parts.py::test_a_host_name_of_a_gateway_is_made_changed_and_deleted",
 )
+AUTHORITIES = Behaviour(
+    "apim-gateway-authorities",
+    "documented",
+    "a gateway's certificate authorities are certificates of the service, by name, trusted or not; the "
+    "gateway is told of them without a key",
+    "azure-rest-api-specs: Gateway Certificate Authority; what the gateway is told is ours",
+    "tests/emulators/apim/test_parts.py::test_a_certificate_authority_of_a_gateway_is_told_without_its_key",
+)
 INSTANCES = Behaviour(
     "apim-instances",
     "assumed",
@@ -140,5 +148,5 @@ INSTANCES = Behaviour(
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     EVENTS, SNAPSHOT, HEARTBEAT, COMPACTION, SLASHES, FORBIDDEN, VALIDATOR, UNAUTHORIZED, UNKNOWN_GATEWAY,
-    GATEWAY_TOKEN, TOKEN_EVENTS, THROTTLED, LEGACY, HOSTS, HOSTNAMES, INSTANCES,
+    GATEWAY_TOKEN, TOKEN_EVENTS, THROTTLED, LEGACY, HOSTS, HOSTNAMES, AUTHORITIES, INSTANCES,
 )  # fmt: skip

@@ -17,16 +17,18 @@ from apim_emulators.apim.parts import Certificate
 
 
 def from_pkcs12(service_id: str, name: str, data: str, password: str) -> Certificate:
-    """Raises `ValueError` with what is wrong."""
+    """A certificate, without a key where the file has none (an authority's). Raises `ValueError`."""
     try:
-        key, certificate, _ = load_key_and_certificates(
+        key, certificate, others = load_key_and_certificates(
             b64decode(data, validate=True), password.encode() or None
         )
     except (ValueError, Base64Error, TypeError) as error:
         raise ValueError(f"is not base64 of a PKCS#12 file that the password opens: {error}") from None
-    if key is None or certificate is None:
-        raise ValueError("holds no certificate with its private key")
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    if key is None and certificate is None and len(others) == 1:
+        return _described(service_id, name, others[0], "")
+    if certificate is None:
+        raise ValueError("holds no certificate")
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode() if key else ""
     return _described(service_id, name, certificate, private)
 
 

@@ -14,12 +14,14 @@ from typing import Any, Literal
 from apim_emulators.apim.model import Api, Gateway, Service
 from apim_emulators.apim.parts import (
     Certificate,
+    CertificateAuthority,
     HostnameConfiguration,
     NamedValue,
     Parts,
     Policy,
     Product,
     Subscription,
+    authority_json,
     certificate_json,
     hostname_json,
     named_value_json,
@@ -157,13 +159,17 @@ def _subscriptions(service: Service, apis: list[Api], parts: Parts) -> dict[str,
 
 
 def _hosts(gateway: Gateway, parts: Parts) -> dict[str, dict[str, Any]]:
-    """The gateway's host names, and the certificates that they name: no other leaves the service."""
+    """The gateway's host names with the certificates that they name; its authorities, without keys."""
     told: dict[str, dict[str, Any]] = {}
     for host in parts.below(HostnameConfiguration, f"{gateway.id}/hostnameConfigurations"):
         told[f"hostnameConfigurations/{host.name}"] = hostname_json(host)
         certificate = parts.get(Certificate, host.certificate_id)
         if certificate is not None:
             told[f"certificates/{certificate.name}"] = certificate_json(certificate)
+    for authority in parts.below(CertificateAuthority, f"{gateway.id}/certificateAuthorities"):
+        found = parts.get(Certificate, f"{gateway.service_id}/certificates/{authority.name}")
+        if found is not None:
+            told[f"certificateAuthorities/{authority.name}"] = authority_json(authority, found)
     return told
 
 

@@ -112,10 +112,29 @@ class HostnameConfiguration:
         return f"{self.gateway_id}/hostnameConfigurations/{self.name}"
 
 
-Part = Policy | NamedValue | Certificate | Product | Subscription | HostnameConfiguration
+@dataclass(frozen=True, slots=True)
+class CertificateAuthority:
+    """A certificate of the service, by its name, that signs for a gateway's back ends.
+
+    `trusted` for a root; an intermediate is none.
+    """
+
+    noun: ClassVar[str] = "certificateAuthority"
+    gateway_id: str
+    name: str
+    trusted: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.gateway_id}/certificateAuthorities/{self.name}"
+
+
+Part = (
+    Policy | NamedValue | Certificate | Product | Subscription | HostnameConfiguration | CertificateAuthority
+)
 P = TypeVar("P", bound=Part)
 KINDS: tuple[type[Part], ...] = (
-    Policy, NamedValue, Certificate, Product, Subscription, HostnameConfiguration,
+    Policy, NamedValue, Certificate, Product, Subscription, HostnameConfiguration, CertificateAuthority,
 )  # fmt: skip
 
 
@@ -175,6 +194,14 @@ def certificate_json(certificate: Certificate) -> dict[str, Any]:
         "expirationDate": rfc3339(certificate.expires_at),
         "certificate": certificate.certificate,
         "privateKey": certificate.private_key,
+    }
+
+
+def authority_json(authority: CertificateAuthority, certificate: Certificate) -> dict[str, Any]:
+    return {
+        "thumbprint": certificate.thumbprint,
+        "certificate": certificate.certificate,
+        "isTrusted": authority.trusted,
     }
 
 

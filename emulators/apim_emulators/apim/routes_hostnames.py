@@ -1,4 +1,4 @@
-"""Host names of a gateway: under which names it serves, and with which certificate of the service."""
+"""A gateway's host names and certificate authorities: what it makes of certificates of the service."""
 
 from functools import partial
 
@@ -7,7 +7,13 @@ from pydantic import Field
 
 from apim_emulators.apim.entity import CamelModel, gateway_of, read_model
 from apim_emulators.apim.errors import VALIDATION_ERROR, ApimRefusedError
-from apim_emulators.apim.parts import Certificate, HostnameConfiguration, Part, service_of
+from apim_emulators.apim.parts import (
+    Certificate,
+    CertificateAuthority,
+    HostnameConfiguration,
+    Part,
+    service_of,
+)
 from apim_emulators.apim.resources import Provider
 from apim_emulators.apim.routes_gateways import GATEWAY
 from apim_emulators.apim.routes_parts import family
@@ -29,16 +35,20 @@ class HostnameBody(CamelModel):
     properties: HostnameProperties
 
 
+class AuthorityProperties(CamelModel):
+    is_trusted: bool = False
+
+
+class AuthorityBody(CamelModel):
+    properties: AuthorityProperties = AuthorityProperties()
+
+
 def router(provider: Provider) -> APIRouter:
-    routes = APIRouter(route_class=provider.route_class(), tags=["Gateway host names"])
-    family(
-        provider,
-        routes,
-        GATEWAY + "/hostnameConfigurations",
-        partial(_gateway_id, provider),
-        HostnameConfiguration,
-        _hostname,
-    )
+    routes = APIRouter(route_class=provider.route_class(), tags=["Gateway host names and authorities"])
+    owner = partial(_gateway_id, provider)
+    hostnames, authorities = f"{GATEWAY}/hostnameConfigurations", f"{GATEWAY}/certificateAuthorities"
+    family(provider, routes, hostnames, owner, HostnameConfiguration, _hostname)
+    family(provider, routes, authorities, owner, CertificateAuthority, _authority)
     return routes
 
 
@@ -61,6 +71,12 @@ async def _hostname(provider: Provider, request: Request, gateway_id: str, name:
         body.tls11_enabled,
         body.http2_enabled,
     )
+
+
+async def _authority(provider: Provider, request: Request, gateway_id: str, name: str) -> Part:
+    body = (await read_model(request, AuthorityBody)).properties
+    known = _certificate_id(provider, service_of(gateway_id), f"/certificates/{name}")
+    return CertificateAuthority(gateway_id, known.rpartition("/")[2], body.is_trusted)
 
 
 def _certificate_id(provider: Provider, service_id: str, given: str | None) -> str:

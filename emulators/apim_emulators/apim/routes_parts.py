@@ -20,6 +20,7 @@ from apim_emulators.apim.entity import (
 from apim_emulators.apim.errors import API_NOT_FOUND, PART_NOT_FOUND, VALIDATION_ERROR, ApimRefusedError
 from apim_emulators.apim.parts import (
     Certificate,
+    CertificateAuthority,
     HostnameConfiguration,
     NamedValue,
     Part,
@@ -135,6 +136,8 @@ def _shown(part: Part) -> tuple[str, dict[str, Any]]:
                 "tls11Enabled": part.tls11_enabled,
                 "http2Enabled": part.http2_enabled,
             }
+        case CertificateAuthority():
+            return "gateways/certificateAuthorities", {"isTrusted": part.trusted}
 
 
 def router(provider: Provider) -> APIRouter:

@@ -93,23 +93,17 @@ _METRICS = (
         "observability.opentelemetry.histogram.buckets", "list", "5,10,25,50,100,250,500,1000,2500,5000,10000"
     ),
 )
+_BACKEND_PROTOCOLS = "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols"
 _SECURITY = (
-    Setting("certificates.local.ca.enabled", "boolean", "false"),
-    *_not_acting("list", "net.server.tls.ciphers.allowed-suites", "net.client.tls.ciphers.allowed-suites"),
+    Setting("certificates.local.ca.enabled", "boolean", "false", acting=True),
+    Setting("net.server.tls.ciphers.allowed-suites", "list", acting=True),
+    Setting("net.client.tls.ciphers.allowed-suites", "list", acting=True),
     Setting("security.certificate-revocation.validation.enabled", "boolean", "false"),
-    *_not_acting(
-        "boolean",
-        "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls13",
-        "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls12",
-        default="true",
-    ),
-    *_not_acting(
-        "boolean",
-        "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls11",
-        "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Tls10",
-        "Microsoft.WindowsAzure.ApiManagement.Gateway.Security.Backend.Protocols.Ssl30",
-        default="false",
-    ),
+    Setting(f"{_BACKEND_PROTOCOLS}.Tls13", "boolean", "true", acting=True),
+    Setting(f"{_BACKEND_PROTOCOLS}.Tls12", "boolean", "true", acting=True),
+    Setting(f"{_BACKEND_PROTOCOLS}.Tls11", "boolean", "false", acting=True),
+    Setting(f"{_BACKEND_PROTOCOLS}.Tls10", "boolean", "false", acting=True),
+    Setting(f"{_BACKEND_PROTOCOLS}.Ssl30", "boolean", "false"),
 )
 _DEPLOYMENT = (
     Setting("neighborhood.host", "text"),

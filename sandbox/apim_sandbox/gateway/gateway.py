@@ -13,7 +13,7 @@ from apim_sandbox.gateway.backup import Backup
 from apim_sandbox.gateway.configuration import ConfigurationClient
 from apim_sandbox.gateway.dataplane import DataPlane
 from apim_sandbox.gateway.logs import GatewayLog, LogSink
-from apim_sandbox.gateway.loop import ConfigurationLoop, State
+from apim_sandbox.gateway.loop import ConfigurationLoop, State, Trust, no_tls
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.settings import GatewayToken, Settings, SettingsError, log_settings, parse
 from apim_sandbox.gateway.state import CertificateData, Configuration
@@ -25,7 +25,8 @@ from apim_sandbox.gateway.tokens import Authorization, EntraAuthorization, Gatew
 class GatewayParts:
     """What a gateway is given. `http` reaches the configuration API, `backend` the APIs' services.
 
-    `tokens` is not used with a gateway token and may then be None.
+    `trust` makes `backend` trust one more certificate authority. `tokens` is not used with a gateway
+    token and may then be None.
     """
 
     clock: Clock
@@ -35,6 +36,7 @@ class GatewayParts:
     tokens: TokenSource | None
     log: LogSink
     backend: httpx.AsyncClient
+    trust: Trust = no_tls
 
 
 class Gateway:
@@ -55,7 +57,9 @@ class Gateway:
             pod,
         )
         backup = Backup(settings.backup_directory, httpx.URL(settings.endpoint).host, settings.gateway_name)
-        self._loop = ConfigurationLoop(settings, client, parts.clock, parts.journal, self._log, pod, backup)
+        self._loop = ConfigurationLoop(
+            settings, client, parts.clock, parts.journal, self._log, pod, backup, parts.trust
+        )
         self.app: ASGIApp = DataPlane(
             lambda: self._loop.configuration,
             parts.backend,

@@ -4,6 +4,7 @@ The next poll starts 10 s after the previous answer; a heartbeat goes out each 6
 one attempt. Trouble never takes away what is in memory.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,6 +21,7 @@ from apim_sandbox.gateway.logs import GatewayLog
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.settings import Settings
 from apim_sandbox.gateway.state import Configuration
+from apim_sandbox.gateway.tls import LOCAL_CA
 
 POLL_SECONDS = 10.0
 HEARTBEAT_SECONDS = 60.0
@@ -46,6 +48,14 @@ FAIL_STATIC = Behaviour(
     witness="tests/sandbox/gateway/test_loop.py::test_a_refused_poll_leaves_the_configuration_in_force",
 )
 
+Trust = Callable[[str], None]
+"""Takes a certificate (PEM) for an authority of back ends. Raises `OSError`, `ssl.SSLError` included."""
+
+
+def no_tls(_: str) -> None:
+    """A virtual run has no TLS whose trust could grow."""
+
+
 State = Literal["starting", "ready", "serving-from-memory", "stopped"]
 
 
@@ -60,9 +70,11 @@ class ConfigurationLoop:
     log: GatewayLog
     pod: PodIdentity
     backup: Backup
+    trust: Trust = no_tls
     configuration: Configuration | None = None
     state: State = "starting"
     _announced: GatewayChanged | None = field(default=None, init=False)
+    _trusted: set[tuple[str, str]] = field(default_factory=set, init=False)
     _said: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     async def run(self) -> None:
@@ -197,6 +209,23 @@ class ConfigurationLoop:
                 self._say_once("HostnameSettingNotActing", statement)
         for problem in configuration.problems:
             self.log.emit("warn", "ConfigurationEntityIgnored", problem)
+        self._trust(configuration)
+
+    def _trust(self, configuration: Configuration) -> None:
+        """Take the gateway's own certificate authorities for back ends, where the settings say so."""
+        for name, authority in configuration.authorities.items():
+            if not authority.is_trusted or (name, authority.certificate) in self._trusted:
+                continue
+            self._trusted.add((name, authority.certificate))
+            if not self.settings.tls.local_ca:
+                self.log.emit("warn", "CertificateAuthorityNotTrusted", f"{name}: '{LOCAL_CA}' is not 'true'")
+                continue
+            try:
+                self.trust(authority.certificate)
+            except (OSError, ValueError) as error:
+                self.log.emit("error", "CertificateAuthorityInvalid", name, exception=str(error))
+            else:
+                self.log.emit("info", "CertificateAuthorityAdded", name)
 
     def _say_once(self, event_type: str, statement: str) -> None:
         if (event_type, statement) not in self._said:

@@ -23,6 +23,7 @@ from apim_sandbox.gateway.listen import DEFAULT, Listener, ListenError, open_lis
 from apim_sandbox.gateway.logs import StandardOutput
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.settings import GatewayToken
+from apim_sandbox.gateway.tls import backend_context, restrict_server
 from apim_sandbox.gateway.token_source import AzureIdentityTokenSource, TokenSource
 
 GRACE_SECONDS = 25  # under the 30 s that Kubernetes gives a pod
@@ -82,20 +83,27 @@ async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink) -> int
     try:
         listeners = open_listeners(env.get("APIM_SANDBOX_LISTEN", DEFAULT))
         tls = _tls(env, pod, clock.now()) if any(listener.tls for listener in listeners) else None
+        if tls is not None:
+            restrict_server(tls, settings.tls)
+        towards_backends = backend_context(httpx.create_ssl_context(), settings.tls)
     except (ListenError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     ids = RandomIds()
     async with (
         httpx.AsyncClient(verify=not settings.disable_certificate_validation) as configuration,
-        httpx.AsyncClient(limits=httpx.Limits(max_connections=None)) as backend,
+        httpx.AsyncClient(limits=httpx.Limits(max_connections=None), verify=towards_backends) as backend,
     ):
         tokens: TokenSource | None = None
         if not isinstance(settings.authentication, GatewayToken):
             tokens = AzureIdentityTokenSource(
                 settings.authentication, settings.token_audience, clock, ids, settings.timeout
             )
-        parts = GatewayParts(clock, ids, journal, configuration, tokens, log, backend)
+
+        def trust(certificate: str) -> None:
+            towards_backends.load_verify_locations(cadata=certificate)
+
+        parts = GatewayParts(clock, ids, journal, configuration, tokens, log, backend, trust)
         gateway = Gateway(settings, parts, pod)
         if tls is not None:
             choose_by_name(tls, gateway.certificate_for, gateway.certificate_failed)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from apim_emulators.core.provenance import Behaviour
 from apim_sandbox.gateway.catalogue import DEFAULT_AUDIENCE, DEFAULT_AUTHORITY, SETTINGS
+from apim_sandbox.gateway.tls import TlsSettings, settings_of
 
 DEFAULT_VERSION = "2.11.1"  # the image that the Helm chart 1.15.1 pins
 _WORKLOAD_IDENTITY_SINCE = (2, 11, 0)
@@ -103,6 +104,7 @@ class Settings:
     disable_certificate_validation: bool = False
     timeout: float = 100.0
     logs: LogSettings = LogSettings()
+    tls: TlsSettings = field(default_factory=TlsSettings)
     backup_directory: str = "/apim/config"
     version: str = DEFAULT_VERSION
     notes: tuple[Problem, ...] = ()
@@ -129,6 +131,9 @@ def parse(env: Mapping[str, str]) -> Settings:
     authentication = _authentication(env, version, problems, notes)
     endpoint = _endpoint(env, problems)
     name = _name(env, problems, notes)
+    wrong: dict[str, str] = {}
+    tls = settings_of(env, values, wrong)
+    problems += [Problem(one, f"The value of '{one}' {what}.") for one, what in wrong.items()]
     if values["config.service.endpoint.disableCertificateValidation"] == "true":
         notes.append(
             Problem(
@@ -148,6 +153,7 @@ def parse(env: Mapping[str, str]) -> Settings:
         == "true",
         timeout=timespan(values["config.service.integration.timeout"]),
         logs=log_settings(env),
+        tls=tls,
         backup_directory=env.get("APIM_SANDBOX_BACKUP_DIRECTORY", "/apim/config"),
         version=version,
         notes=tuple(notes),

@@ -101,6 +101,13 @@ class HostnameData(msgspec.Struct, frozen=True, rename="camel"):
         return [f"{self.hostname}: {name}" for name, on in asked.items() if on]
 
 
+class AuthorityData(msgspec.Struct, frozen=True, rename="camel"):
+    """A certificate, PEM, that signs for back ends; trusted when it is a root."""
+
+    certificate: str
+    is_trusted: bool = False
+
+
 class IdentityData(msgspec.Struct, frozen=True, rename="camel"):
     """The service's managed identity as the gateway is told of it."""
 
@@ -133,6 +140,7 @@ class Configuration:
     identity: IdentityData | None = field(init=False)
     hosts: Mapping[str, HostnameData] = field(init=False)  # by host name in lower case
     certificates: Mapping[str, CertificateData] = field(init=False)
+    authorities: Mapping[str, AuthorityData] = field(init=False)
     plans: Mapping[tuple[str, str], Plan] = field(init=False)  # by API and operation; "" for no operation
     not_acting: tuple[str, ...] = field(init=False)
     problems: tuple[str, ...] = field(init=False)
@@ -157,6 +165,7 @@ class Configuration:
             "identity": next((one.identity for one in gateway.values()), None),
             "hosts": hosts,
             "certificates": typed("certificates/", CertificateData),
+            "authorities": typed("certificateAuthorities/", AuthorityData),
             "plans": plans,
             "not_acting": not_acting,
             "problems": tuple(problems),

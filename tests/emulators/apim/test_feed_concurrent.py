@@ -47,6 +47,8 @@ def _writes(word: str) -> list[Write]:
          {"hostname": "tls.test", "certificateId": "/certificates/tls"}),
         ("DELETE", "/gateways/on-prem/hostnameConfigurations/public", None),
         ("PUT", f"/subscriptions/{word}", {"displayName": word, "scope": "/apis"}),
+        ("PUT", "/gateways/on-prem/certificateAuthorities/tls", {"isTrusted": word == "one"}),
+        ("DELETE", "/gateways/on-prem/certificateAuthorities/tls", None),
     ]  # fmt: skip
 
 
@@ -120,7 +122,7 @@ async def write_and_page(length: int, writers: list[list[tuple[int, str]]], tops
     length=st.integers(1, 30),
     writers=st.lists(
         st.lists(
-            st.tuples(st.integers(0, 17), st.sampled_from(["one", "two"])), min_size=1, max_size=12
+            st.tuples(st.integers(0, 19), st.sampled_from(["one", "two"])), min_size=1, max_size=12
         ),
         min_size=2,
         max_size=3,

@@ -102,12 +102,16 @@ async def test_a_secret_named_value_is_shown_by_post_only(cloud: Cloud) -> None:
     assert taken.status_code == 400
 
 
-def pkcs12(cloud: Cloud, password: str) -> str:
+def pkcs12(cloud: Cloud, password: str, *, with_key: bool = True) -> str:
     key = signing_key(cloud.keys.rsa("a certificate"))
     read = load_pem_x509_certificate(self_signed(key, "api.contoso.test", NOW).encode())
     private: Any = load_pem_private_key(key.pem(), None)
     packed = serialize_key_and_certificates(
-        None, private, read, None, BestAvailableEncryption(password.encode())
+        None,
+        private if with_key else None,
+        read if with_key else None,
+        None if with_key else [read],
+        BestAvailableEncryption(password.encode()),
     )
     return b64encode(packed).decode()
 
@@ -238,3 +242,30 @@ async def test_the_host_names_of_no_gateway_are_not_found(cloud: Cloud) -> None:
     """404, as for the gateway itself."""
     answer = await ask(cloud, "GET", "/gateways/nobody/hostnameConfigurations")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ResourceNotFound")
+
+
+async def test_a_certificate_authority_of_a_gateway_is_told_without_its_key(cloud: Cloud) -> None:
+    """A certificate of the service, by its name; one without a key is taken as well."""
+    path = "/gateways/on-prem/certificateAuthorities/root"
+    unknown = await put(cloud, path, {"isTrusted": True})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, "ValidationError")
+    for with_key in (True, False):
+        data = pkcs12(cloud, "opens", with_key=with_key)
+        made = await put(cloud, "/certificates/root", {"data": data, "password": "opens"})
+        assert made.status_code in (200, 201)
+    made = await put(cloud, path, {"isTrusted": True})
+    assert (made.status_code, made.json()) == (
+        201,
+        {
+            "id": f"{SERVICE}{path}",
+            "type": "Microsoft.ApiManagement/service/gateways/certificateAuthorities",
+            "name": "root",
+            "properties": {"isTrusted": True},
+        },
+    )
+    entity = (await told(cloud))["certificateAuthorities/root"]
+    assert sorted(entity) == ["certificate", "isTrusted", "thumbprint"]
+    assert entity["isTrusted"] is True
+    assert (await put(cloud, path, {})).json()["properties"] == {"isTrusted": False}
+    assert (await ask(cloud, "DELETE", path, headers={"if-match": "*"})).status_code == 200
+    assert "certificateAuthorities/root" not in await told(cloud)

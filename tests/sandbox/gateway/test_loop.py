@@ -239,3 +239,16 @@ async def test_an_entra_that_cannot_be_reached_is_trouble_too(scene: Scene) -> N
         "Azure.Identity.AuthenticationFailedException: [Errno -2] Name or service not known"
     )
     assert isinstance(httpx.ConnectError("x"), httpx.TransportError)
+
+
+async def test_an_authority_that_the_settings_do_not_take_is_said_once(scene: Scene) -> None:
+    """Intermediates say nothing: they are trusted by their roots."""
+    pem = {"thumbprint": "A", "certificate": "a certificate"}
+    scene.api.entities["certificateAuthorities/root"] = pem | {"isTrusted": True}
+    scene.api.entities["certificateAuthorities/intermediate"] = pem | {"isTrusted": False}
+    scene.start()
+    await anyio.sleep(60)
+    said = [event for event in scene.events(GatewayLogged) if event.event_type.startswith("CertificateAuth")]
+    assert [(one.event_type, one.message) for one in said] == [
+        ("CertificateAuthorityNotTrusted", "root: 'certificates.local.ca.enabled' is not 'true'")
+    ]

@@ -318,3 +318,32 @@ def test_the_host_names_certificate_is_shown_as_soon_as_it_is_in_force(certifica
                 trusting.wrap_socket(plain, server_hostname="api.contoso.test") as secure,
             ):
                 assert secure.version() in ("TLSv1.2", "TLSv1.3")
+
+
+@pytest.mark.parametrize(("enabled", "status"), [("true", 200), ("false", 500)])
+def test_a_back_end_of_the_gateways_own_authority_is_trusted(
+    certificate: Path, tmp_path: Path, enabled: str, status: int
+) -> None:
+    """By the configuration's certificate authorities, where `certificates.local.ca.enabled` says so."""
+    own = tmp_path / "own.pem"
+    own.write_bytes(self_made(("backend.test", "localhost"), MasterClock().now()))
+    backend = Starlette(routes=[Route("/api/{rest:path}", lambda _: Response("hello"))])
+    api = ConfigurationApi(MasterClock())
+    pem = own.read_text().partition("-----BEGIN CERTIFICATE-----")
+    api.entities["certificateAuthorities/root"] = {
+        "thumbprint": "A", "certificate": "".join(pem[1:]), "isTrusted": True,
+    }  # fmt: skip
+    with served(backend, own) as back, served(api.app, certificate) as port:
+        api.entities["apis/echo-api"]["serviceUrl"] = f"https://localhost:{back}/api"
+        env = {
+            "config.service.auth": TOKEN,
+            "config.service.endpoint": f"localhost:{port}",
+            "certificates.local.ca.enabled": enabled,
+            "SSL_CERT_FILE": str(certificate),
+        }
+        with running(**env) as gateway:
+            lines = gateway.read_until("[TenantStarted]")
+            answer = httpx.get(f"http://127.0.0.1:{gateway.http}/echo/x", trust_env=False, timeout=20)
+            assert answer.status_code == status
+            added = any("[CertificateAuthorityAdded], message: root" in line for line in lines)
+            assert added == (enabled == "true")

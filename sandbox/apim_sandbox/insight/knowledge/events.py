@@ -6,6 +6,7 @@ _GATEWAY = "Azure/api-management-self-hosted-gateway"
 _DOCS = "Microsoft's guide to the self-hosted gateway in production"
 
 _ORDINARY = (
+    ("CertificateAuthorityAdded", "an authority is trusted", 9, "Back ends that it vouches for are trusted."),
     ("ConfigStarted", "an endpoint is set", 4, "config.service.endpoint is there: the gateway will connect."),
     ("GettingEventsFromApi", "it asks for changes", 7, "Asked every 10 seconds."),
     ("EventSnapshotRestored", "the snapshot is in force", 9, "The whole configuration was read."),
@@ -75,6 +76,16 @@ EVENTS: tuple[Code, ...] = (
         "ConfigurationEntityIgnored", "a part of the configuration was passed over", 9,
         "The gateway does not know this kind of entity, or can't read it; the rest is in force.",
         (because("a gateway older than the service that sends to it", 0),),
+    ),
+    Code(
+        "CertificateAuthorityNotTrusted", "an authority of the gateway is not trusted", 9,
+        "The gateway has a certificate authority for its back ends, and was not told to trust it.",
+        (because("certificates.local.ca.enabled is not set", 0, "MicrosoftDocs/azure-docs#116325"),),
+    ),
+    Code(
+        "CertificateAuthorityInvalid", "a certificate authority can't be used", 9,
+        "Back ends whose certificates it signed are refused; all else goes on.",
+        (because("a certificate that is none", 0),),
     ),
     Code(
         "PolicyNotActing", "a policy has no effect here", 9,
