@@ -42,7 +42,7 @@ class Watcher:
         self._problems: dict[tuple[str, str], tuple[str, str]] = {}
         self._events: dict[str, EventView] = {}
         self._admitted: set[str] = set()
-        self._refused: dict[tuple[str, str], str] = {}
+        self._refused: dict[str, str] = {}  # by the ReplicaSet's uid
         self._reading: set[str] = set()
         self._tasks: TaskGroup | None = None
 
@@ -207,19 +207,22 @@ class Watcher:
             count=int(raw.get("count") or 1),
         )
         if reason == "FailedCreate":
-            self._refusal(namespace, name, message)
+            self._refusal(namespace, name, message, str(about.get("uid")))
         elif reason in ("FailedMount", "FailedCreatePodSandBox") and about.get("kind") == "Pod":
             self._problems[namespace, name] = (reason, message)
             pod = self._pods.get(str(about.get("uid")))
             if pod is not None:
                 self._journal_change(pod)
 
-    def _refusal(self, namespace: str, name: str, message: str) -> None:
-        """A pod that was never made: the ReplicaSet tells, again and again, said once."""
+    def _refusal(self, namespace: str, name: str, message: str, uid: str) -> None:
+        """A pod that was never made: the ReplicaSet tells, again and again, said once.
+
+        By its uid: one that was deleted and made anew has the same name.
+        """
         told = views.refused(message)
-        if told is None or self._refused.get((namespace, name)) == told[1]:
+        if told is None or self._refused.get(uid) == told[1]:
             return
-        self._refused[namespace, name] = told[1]
+        self._refused[uid] = told[1]
         self._context.journal.append(PodAdmitted(namespace, name, "", told[0], told[1]))
 
 
