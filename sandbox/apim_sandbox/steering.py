@@ -33,6 +33,7 @@ from apim_sandbox.world.model import World
 
 if TYPE_CHECKING:
     from apim_emulators.oidc.state import IssuerState
+    from apim_sandbox.scenario.model import Answer
 
 PREFIX = "/.apim-sandbox/"
 MAX_BODY = 4 * 1024 * 1024  # bytes; a world is some ten thousand
@@ -92,6 +93,21 @@ class Steering:
         )
         Directory(around.store("entra"), around.keys).put_policy(policy)
 
+    def answer(self, wanted: "Answer") -> None:
+        """Let somebody else answer at a host's path."""
+        from apim_sandbox.scenario.network import interpose
+
+        if not interpose(self.assembly.hosts, wanted):
+            there = ", ".join(self.assembly.hosts)
+            raise SteeringError(f"no host is called {wanted.host}; there are {there}")
+
+    def restore(self, host: str) -> None:
+        """Let a host answer for itself again."""
+        from apim_sandbox.scenario.network import withdraw
+
+        if not withdraw(self.assembly.hosts, host):
+            raise SteeringError(f"{host} answers for itself")
+
     def _issuer(self) -> "IssuerState":
         from apim_emulators.oidc.state import IssuerState
 
@@ -145,7 +161,17 @@ def create_app(steering: Steering, secret: str) -> ASGIApp:
     async def policy(_: Request, body: Mapping[str, Any]) -> Any:
         steering.block_sign_in(**body)
 
+    async def answer(_: Request, body: Mapping[str, Any]) -> Any:
+        from apim_sandbox.scenario.model import Answer
+
+        steering.answer(Answer.model_validate(body))
+
+    async def restore(_: Request, body: Mapping[str, Any]) -> Any:
+        steering.restore(**body)
+
     routes = [
+        Route(f"{PREFIX}answers", _guarded(answer, secret), methods=["POST"]),
+        Route(f"{PREFIX}restored", _guarded(restore, secret), methods=["POST"]),
         Route(f"{PREFIX}{{emulator}}/world", _guarded(world, secret), methods=["POST"]),
         Route(f"{PREFIX}oidc/keys", _guarded(rotate, secret), methods=["POST"]),
         Route(f"{PREFIX}oidc/tokens", _guarded(sign, secret), methods=["POST"]),

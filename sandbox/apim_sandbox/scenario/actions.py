@@ -26,6 +26,7 @@ from apim_sandbox.scenario.model import (
 )
 from apim_sandbox.scenario.stage import Stage
 from apim_sandbox.scenario.venue import ActionError
+from apim_sandbox.steering import SteeringError
 from apim_sandbox.world.resolve import UnknownNameError
 
 APIM_API = "2024-05-01"
@@ -36,7 +37,7 @@ async def perform(stage: Stage, step: Step) -> None:
     """Do what the step says. Raises `ActionError` where it can't be done."""
     try:
         await ACTIONS[step.action](stage, getattr(step, step.action))
-    except (SandboxError, ClusterError, FaultError, UnknownNameError, DocumentError) as error:
+    except (SandboxError, SteeringError, ClusterError, FaultError, UnknownNameError, DocumentError) as error:
         raise ActionError(f"{step.action} {step.when}: {error}") from None
 
 

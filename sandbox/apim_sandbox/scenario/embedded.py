@@ -20,7 +20,7 @@ from apim_sandbox.client.aio.cloud import ARM_API
 from apim_sandbox.cluster.protocol import Attachment, ClusterError, EventView, PodView
 from apim_sandbox.scenario.faults import fault_request
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
-from apim_sandbox.scenario.network import Network, interpose, withdraw
+from apim_sandbox.scenario.network import Network
 from apim_sandbox.scenario.venue import ActionError
 from apim_sandbox.steering import Steering
 from apim_sandbox.virtual_sandbox import VirtualSandbox
@@ -167,9 +167,7 @@ class Embedded:
             raise ActionError(f"{host} was not cut off; cut off are {there}")
 
     async def answer(self, wanted: Answer) -> None:
-        if not interpose(self.sandbox.hosts, wanted):
-            raise ActionError(f"no host is called {wanted.host}; there are {', '.join(self.sandbox.hosts)}")
+        self._steering.answer(wanted)
 
     async def restore(self, host: str) -> None:
-        if not withdraw(self.sandbox.hosts, host):
-            raise ActionError(f"{host} answers for itself")
+        self._steering.restore(host)

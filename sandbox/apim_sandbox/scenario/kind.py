@@ -16,10 +16,12 @@ from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.protocol import ClusterError, EventView, PodView
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.instance import InstanceError
-from apim_sandbox.scenario.remote import LOOK, Pace, Remote, content, namespaces_of
+from apim_sandbox.scenario.remote import LOOK, WALLS, Pace, Remote, content, namespaces_of
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
 
+# A container can't refuse to be connected to, but it can say nothing.
+_WALLS = {**WALLS, "no-answer": "no-answer"}
 PACE = Pace(rest=45.0, patience=30.0)
 GONE = 60.0  # seconds of real time for the last scenario's pods
 
@@ -70,7 +72,7 @@ async def opened(world: World, layout: Layout) -> AsyncIterator[OnKind]:
         await emptied(sandbox, [article_manifest()])
         began = (await sandbox.status())["journal"]
         await sandbox.load_world(content(world))
-        venue = OnKind(sandbox, world, began, PACE, api=api)
+        venue = OnKind(sandbox, world, began, PACE, _WALLS, api=api)
         try:
             yield venue
         finally:

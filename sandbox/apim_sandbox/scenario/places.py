@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from apim_emulators.core.faults import known
+from apim_emulators.core.vocabulary import WEBHOOK_HOST
 from apim_sandbox.scenario.load import Loaded
-from apim_sandbox.scenario.model import AddFault, SkewClock, Step
+from apim_sandbox.scenario.model import AddFault, Answer, CutOff, SkewClock, Step
 from apim_sandbox.scenario.venue import On
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
@@ -17,25 +18,13 @@ from apim_sandbox.world.seed import service_names
 PLACES: tuple[On, ...] = get_args(On)
 LONGEST_ON_KIND = 1800.0  # seconds; projected tokens live for an hour of the cluster's own time
 
-_BETWEEN = "nothing stands between a pod and the emulators that could be told to"
-# What can't be done in a place, by the step's name.
-_CANNOT: Mapping[On, Mapping[str, str]] = {
-    "embedded": {},
-    "live": {
-        "cut_off": "cuts off a host: on a live network clients meet the proxy's words for it, not the host's",
-        "reconnect": "reconnects a host that can't be cut off there",
-        "answer": "answers in a host's place, which only the in-memory network does",
-        "restore": "restores a host that can't be answered for there",
-    },
-    "kind": {
-        "cut_off": f"cuts off a host: {_BETWEEN} refuse",
-        "reconnect": "reconnects a host that can't be cut off there",
-        "answer": f"answers in a host's place: {_BETWEEN} answer",
-        "restore": "restores a host that can't be answered for there",
-        "rotate_key": "swaps the signing key: the API server signs with the one that it was started with",
-        "advance_clock": "jumps in time: the API server and the kubelet keep real time",
-    },
+# What a real cluster can't do, by the step's name.
+_NOT_ON_KIND: Mapping[str, str] = {
+    "rotate_key": "swaps the signing key: the API server signs with the one that it was started with",
+    "advance_clock": "jumps in time: the API server and the kubelet keep real time",
 }
+# How an emulator's container can let its callers fail; all else is the network's own.
+_WALLS_ON_KIND = ("reset", "certificate", "no-answer")
 _SIGNERS = ("oidc", "cluster")  # whose clock decides what a token says of its time
 
 
@@ -55,12 +44,9 @@ def _reasons(loaded: Loaded, on: On) -> Iterator[str]:
         yield scenario.not_on[on]
     if scenario.needs is not None and (on == "embedded" or scenario.needs == "kind" != on):
         yield f"needs {scenario.needs}: {scenario.because}"
-    for step in scenario.steps():
-        if step.action in _CANNOT[on]:
-            yield _CANNOT[on][step.action]
-        if on == "kind":
-            yield from _not_on_a_real_cluster(step)
     if on == "kind":
+        for step in scenario.steps():
+            yield from _not_on_a_real_cluster(step)
         if scenario.ends() > LONGEST_ON_KIND:
             yield f"takes {scenario.ends():g} s of the cluster's own time"
         for with_cause in (True, False):
@@ -68,13 +54,21 @@ def _reasons(loaded: Loaded, on: On) -> Iterator[str]:
 
 
 def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
+    if step.action in _NOT_ON_KIND:
+        yield _NOT_ON_KIND[step.action]
     match getattr(step, step.action):
+        case CutOff(host=host) if host == WEBHOOK_HOST:
+            yield "cuts off the webhook, which is the cluster's own"
+        case CutOff(how=how, host=host) if how not in _WALLS_ON_KIND:
+            yield f"cuts off {host} ({how}): pods reach it by the network's own means"
+        case Answer(host=host) if host == WEBHOOK_HOST:
+            yield "answers in the webhook's place, which is the cluster's own"
         case SkewClock(actor=actor) if actor in _SIGNERS:
             yield "skews the signer's clock: the API server signs by the machine's time"
-        case AddFault(where="webhook" | "oidc" | "cluster" as target):
+        case AddFault(where="webhook" | "cluster" as target):
             yield f"a fault of {target}: there the cluster itself does that work"
         case AddFault(fault=fault) if known(fault).about.stage == "connection":
-            yield f"a fault {fault}: {_BETWEEN} keep it from connecting"
+            yield f"a fault {fault}: pods connect by the network's own means"
 
 
 def _not_that_cluster(world: World) -> Iterator[str]:

@@ -26,6 +26,7 @@ from apim_emulators.core.events import (
 )
 from apim_emulators.core.journal import Record
 from apim_emulators.core.vocabulary import ServiceAccountName
+from apim_sandbox.assembly import actor_of
 from apim_sandbox.client import AsyncSandbox, SandboxError, check
 from apim_sandbox.cluster.embedded.manifest import manifests
 from apim_sandbox.cluster.protocol import Attachment, EventView, PodView
@@ -40,6 +41,17 @@ STRIDE = 5.0  # seconds of the sandbox's time at once: half of the gateway's pol
 BREATH = 0.08  # seconds of real time between strides
 QUIET = 0.4  # seconds of real time without a record: at rest
 LOOK = 0.1
+
+
+# The fault by which a host is cut off, by how.
+WALLS: Mapping[str, str] = {
+    "name": "name-unknown",
+    "refused": "connection-refused",
+    "reset": "reset",
+    "certificate": "wrong-certificate",
+    "no-answer": "unreachable",
+    "plain-http": "plain-http",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +70,12 @@ class Remote:
     world: World
     began: int
     pace: Pace
+    walls: Mapping[str, str] = field(default_factory=lambda: WALLS)
     seen: list[Record] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     _offset: float = 0.0
     _faults: list[str] = field(default_factory=list)
+    _cut: dict[str, str] = field(default_factory=dict)  # the fault's id by host
     _heard: float = 0.0
     _awaits_pods: bool = False
 
@@ -207,12 +221,12 @@ class Remote:
 
     async def add_fault(self, wanted: AddFault) -> None:
         arguments: dict[str, Any] = dict(wanted.arguments)
-        fault_id = await self.sandbox.faults.add(
+        added = await self.sandbox.faults.add(
             wanted.fault, wanted.target or "", id=wanted.id, calls=wanted.calls, lasting=wanted.lasting,
             tenant=wanted.tenant, gateway=wanted.gateway, path=wanted.path, method=wanted.method,
-            chance=wanted.chance, seed=wanted.name, **arguments,
+            chance=wanted.chance, **arguments,
         )  # fmt: skip
-        self._faults.append(fault_id)
+        self._faults.append(added)
 
     async def remove_fault(self, fault_id: str) -> None:
         await self.sandbox.faults.remove(fault_id)
@@ -223,25 +237,30 @@ class Remote:
         return [one for one in self._faults if one not in fired]
 
     async def cut_off(self, wanted: CutOff) -> None:
-        raise ActionError(f"{wanted.host} can't be cut off here")
+        fault, target = self.walls[wanted.how], actor_of(self.world, wanted.host)
+        if target is None:
+            raise ActionError(f"{wanted.host} is no host of the sandbox")
+        self._cut[wanted.host] = await self.sandbox.faults.add(fault, target)
 
     async def reconnect(self, host: str) -> None:
-        raise ActionError(f"{host} was not cut off")
+        if host not in self._cut:
+            raise ActionError(f"{host} was not cut off; cut off are {', '.join(self._cut) or 'none'}")
+        await self.sandbox.faults.remove(self._cut.pop(host))
 
     async def answer(self, wanted: Answer) -> None:
-        raise ActionError(f"nobody else can answer for {wanted.host} here")
+        await self._ask(wanted.host, "answers", wanted.model_dump(mode="json"))
 
     async def restore(self, host: str) -> None:
-        raise ActionError(f"{host} answers for itself")
+        await self._ask(host, "restored", {"host": host})
 
     async def _steer(self, emulator: str, what: str, body: Mapping[str, Any]) -> Any:
-        """What the sandbox's own parts do to an emulator. Raises `SandboxError`."""
+        return await self._ask(steering_hosts(self.world)[emulator], f"{emulator}/{what}", body)
+
+    async def _ask(self, host: str, path: str, body: Mapping[str, Any]) -> Any:
+        """What the sandbox's own parts do to the emulator behind a host. Raises `SandboxError`."""
         secret = StateDir(Path(self.sandbox.instance.state_dir)).secrets().admin
-        answer = await self.http.post(
-            f"https://{steering_hosts(self.world)[emulator]}{PREFIX}{emulator}/{what}",
-            json=body,
-            headers={"authorization": f"Bearer {secret}"},
-        )
+        headers = {"authorization": f"Bearer {secret}"}
+        answer = await self.http.post(f"https://{host}{PREFIX}{path}", json=body, headers=headers)
         check(answer)
         return answer.json()
 
