@@ -111,10 +111,14 @@ class EdgeApp:
         await app(scope, receive, send)
 
 
+# A request that is cancelled because we stop, and a client that has gone, are no errors; uvicorn logs
+# them as such, with a traceback.
+_NO_ERRORS = ("CancelledError", "ClientDisconnect")
+
+
 def _worth_telling(record: logging.LogRecord) -> bool:
-    """A request that is cancelled because we stop is no error; uvicorn logs it as one, with a traceback."""
     kind = record.exc_info[0] if record.exc_info else None
-    return kind is None or kind.__name__ != "CancelledError"
+    return kind is None or kind.__name__ not in _NO_ERRORS
 
 
 class Server(uvicorn.Server):

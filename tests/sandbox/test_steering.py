@@ -119,6 +119,24 @@ def test_what_cannot_be_done_is_refused_with_its_reason() -> None:
     within(test)
 
 
+def test_somebody_else_answers_at_a_hosts_path_and_no_more() -> None:
+    """With the true answer's fields left out, until the host is restored."""
+
+    async def test(sandbox: VirtualSandbox, assembly: Assembly) -> None:
+        jwks = "https://oidc.sandbox.test/contoso/openid/v1/jwks"
+        body = {"host": "oidc.sandbox.test", "path": "/contoso/openid", "drop": ["use"]}
+        assert await answer(assembly, "answers", body) == (200, {})
+        (without,) = (await sandbox.http.get(jwks)).json()["keys"]
+        assert await answer(assembly, "restored", {"host": "oidc.sandbox.test"}) == (200, {})
+        (again,) = (await sandbox.http.get(jwks)).json()["keys"]
+        assert {**without, "use": "sig"} == again
+        assert await answer(assembly, "restored", {"host": "oidc.sandbox.test"}) == (
+            422, {"detail": "oidc.sandbox.test answers for itself"},
+        )  # fmt: skip
+
+    within(test)
+
+
 def test_steering_signs_with_the_first_clusters_key() -> None:
     """So that a token can be made that the API server would never make."""
 

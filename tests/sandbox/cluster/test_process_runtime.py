@@ -88,6 +88,27 @@ async def test_probes_reach_the_listener_that_was_handed_over() -> None:
     assert await container.wait() == 128 + signal.SIGTERM
 
 
+RESETTING = """
+import os, socket
+listener = socket.socket(fileno=int(os.environ["APIM_SANDBOX_LISTEN"].split("fd:")[1]))
+while True:
+    peer, _ = listener.accept()
+    peer.recv(4096)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
+    peer.close()
+"""
+
+
+async def test_a_connection_that_is_reset_is_a_failed_probe() -> None:
+    """A process that is being killed leaves such; the kubelet goes on."""
+    container = await _runtime(RESETTING).start(_start(ports=(8080,)))
+    try:
+        with anyio.fail_after(20), pytest.raises(OSError, match="connection reset by peer"):
+            await container.get(8080, "/status", 5)
+    finally:
+        await container.stop()
+
+
 async def test_a_silent_server_runs_into_the_probes_timeout() -> None:
     """The connection is accepted by the kernel, nobody answers."""
     container = await _runtime("import time; time.sleep(60)").start(_start(ports=(8080,)))

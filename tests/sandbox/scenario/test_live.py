@@ -15,13 +15,13 @@ LIVE = Site("live")
 PROVED = ("entra/subject-mismatch", "rbac/reader-revoked")
 RUN = (
     "healthy/article",  # an API is called through the gateway's own port
-    "webhook/label-is-a-boolean",  # a manifest that is refused
     "entra/assertion-without-iat",  # a token of a kind that no API server makes, signed by the cluster's key
-    "entra/default-token-presented",  # the API server's own token
     "entra/conditional-access",  # a policy that Graph has no route for
     "gateway/token-expired",  # thirty days
     "oidc/key-rotated-without-overlap",  # another signing key
-    "oidc/clock-ahead",  # an actor's clock
+    "entra/login-host-unresolvable",  # a host that is cut off
+    "oidc/keys-without-use",  # somebody else's answer
+    "entra/outage",  # a fault that ends, and words of azure-identity's own
 )
 
 

@@ -160,13 +160,15 @@ class ProcessContainer:
         with anyio.fail_after(timeout):
             stream = await self._open(port, scheme)
             async with stream:
-                await stream.send(_PROBE.format(path=path).encode())
                 head = b""
-                while b"\r\n" not in head and len(head) < 4096:
-                    try:
+                try:
+                    await stream.send(_PROBE.format(path=path).encode())
+                    while b"\r\n" not in head and len(head) < 4096:
                         head += await stream.receive(1024)
-                    except anyio.EndOfStream:
-                        break
+                except anyio.EndOfStream:
+                    pass
+                except anyio.BrokenResourceError:
+                    raise OSError("read: connection reset by peer") from None
         parts = head.split(b" ", 2)
         if len(parts) < 2 or not parts[1].isdigit():
             raise OSError("malformed HTTP response")

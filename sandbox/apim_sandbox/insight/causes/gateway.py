@@ -54,10 +54,11 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
         )
     if "too many requests" in low:
         return _answered(failure, "Entra", "entra", 4, event.authority, 429)
+    if (unreadable := _NO_JSON.search(error)) is not None:
+        said = unreadable["content"] or unreadable["text"] or ""
+        return _no_json(failure, event, said.strip())
     if "unexpected response" in low:
         return _incomplete(event)
-    if "json is invalid" in low:
-        return _no_json(failure, event)
     return _network(failure, "Entra", 4, event.authority, error)
 
 
@@ -234,9 +235,16 @@ def _unreadable(failure: Failure, event: GatewayLogged) -> Explanation | None:
     )
 
 
-def _no_json(failure: Failure, event: TokenAsked) -> Explanation:
+# azure-identity's words for what is no JSON: by its content type, which may say that it is plain text.
+_NO_JSON = re.compile(
+    r"JSON is invalid(?:.*?Content: (?P<content>.*))?"
+    r"|Unexpected response from Microsoft Entra ID: (?P<text>[^{].*)",
+    re.DOTALL,
+)
+
+
+def _no_json(failure: Failure, event: TokenAsked, said: str) -> Explanation:
     """A front door, a proxy or an outage answers in words of its own, which a library can't read."""
-    said = event.error.partition("Content: ")[2].strip()
     faults = failure.trace.faults_before(failure.record.sequence)[:1]
     return Explanation(
         cause="entra-unavailable",
