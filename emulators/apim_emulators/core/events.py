@@ -339,7 +339,7 @@ class GatewayLogged:
     kind: ClassVar[str] = "gateway.log"
     namespace: str
     pod: str
-    level: str
+    level: Literal["debug", "info", "warn", "error", "fatal"]
     event_type: str
     message: str
     line: str

@@ -280,7 +280,7 @@ def _speaker(record: Record) -> str:
             return pod
         case ConfigurationAsked(pod=pod, status=status) if status is None or status >= 400:
             return pod
-        case GatewayLogged(level=level, pod=pod) if level.lower() == "error":
+        case GatewayLogged(level="error", pod=pod):
             return pod
         case PodChanged(ready=True, pod=pod):
             return pod

@@ -118,7 +118,7 @@ def test_a_failure_that_has_been_mended_is_told_only_when_asked_for() -> None:
 
 def test_an_error_in_the_log_is_over_when_the_gateway_has_its_configuration() -> None:
     story = Story().started().exchanged()
-    story.add("gateway", GatewayLogged(NAMESPACE, POD, "Error", "Odd", "something", "[Error] Odd"))
+    story.add("gateway", GatewayLogged(NAMESPACE, POD, "error", "Odd", "something", "[Error] Odd"))
     assert explained(story).cause == "gateway-error"
     assert explain(story.configured().records) is None
 
@@ -605,11 +605,11 @@ def test_a_configuration_request_that_got_no_answer(url: str, error: str, cause:
         (PodChanged(NAMESPACE, POD, "Failed", False, "CrashLoopBackOff"), "gateway-crashed"),
         (
             GatewayLogged(
-                NAMESPACE, POD, "Error", "GatewayStartup", "No valid authentication was configured", ""
+                NAMESPACE, POD, "error", "GatewayStartup", "No valid authentication was configured", ""
             ),
             "no-valid-authentication",
         ),
-        (GatewayLogged(NAMESPACE, POD, "Error", "Odd", "something", "[Error] Odd"), "gateway-error"),
+        (GatewayLogged(NAMESPACE, POD, "error", "Odd", "something", "[Error] Odd"), "gateway-error"),
     ],
 )
 def test_a_pod_that_does_not_run(event: Event, cause: str) -> None:
@@ -618,6 +618,6 @@ def test_a_pod_that_does_not_run(event: Event, cause: str) -> None:
 
 def test_an_unmutated_pods_gateway_error_leads_back_to_the_label() -> None:
     story = unmutated()
-    logged = GatewayLogged(NAMESPACE, POD, "Error", "ConfigurationApiV2NotAvailable", "no token", "[Error] …")
+    logged = GatewayLogged(NAMESPACE, POD, "error", "ConfigurationApiV2NotAvailable", "no token", "[Error] …")
     record = story.add("gateway", logged)
     assert explained(story, str(record.sequence)).cause == "label-missing"

@@ -93,7 +93,7 @@ def explain(failure: Failure) -> Explanation | None:
             return refused.api(failure, event)
         case PodChanged() as event if event.reason:
             return gateway.pod(failure, event)
-        case GatewayLogged(level="Error" | "error") as event:
+        case GatewayLogged(level="error") as event:
             return gateway.logged(failure, event)
     return None
 
