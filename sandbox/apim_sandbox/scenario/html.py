@@ -37,10 +37,14 @@ def html(results: Sequence[Result], title: str = "apim-sandbox scenarios") -> st
             f"<title>{_text(title)}</title><style>{STYLE}</style></head><body><main>",
             f"<h1>{_text(title)}</h1>",
             *_summary(results),
-            *(part for one in results for part in _scenario(one)),
+            *(part for one in _failed_first(results) for part in _scenario(one)),
             "</main></body></html>\n",
         ]
     )
+
+
+def _failed_first(results: Sequence[Result]) -> list[Result]:
+    return sorted(results, key=lambda one: _outcome(one) != "failed")
 
 
 def _text(value: object) -> str:
@@ -101,21 +105,35 @@ def _scenario(result: Result) -> Iterator[str]:
         return
     if result.problem:
         yield f"<p class=problem>{_text(result.problem)}</p>"
+    yield from _in_short(result)
     walk = told_walk(result)
-    if walk.hops:
-        stopped = result.explanation.hop if result.explanation is not None and not result.well else None
+    stopped = result.explanation.hop if result.explanation is not None and not result.well else None
+    if walk.hops or stopped is not None:
         yield f"<figure>{picture(walk, stopped)}</figure>"
         yield from _hops(walk, compare=result.explanation is None)
-    if result.explanation is not None and result.well:
-        meanwhile = _text(result.explanation.headline)
-        yield f"<section class=why><p class=quiet>Well at the end. Meanwhile: {meanwhile}</p></section>"
-    elif result.explanation is not None:
+    if result.explanation is not None and not result.well:
         yield from _explanation(result.explanation)
-    else:
-        yield "<section class=why><p class=quiet>Nothing was broken.</p></section>"
     yield from _expectations(result.verdicts)
     yield from _journal(result.records)
     yield "</article>"
+
+
+def _in_short(result: Result) -> Iterator[str]:
+    """Where it stopped, why, and the first change that mends it: before anything else."""
+    told = result.explanation
+    if told is None:
+        yield "<p class='told quiet'>Nothing was broken.</p>"
+        return
+    if result.well:
+        yield f"<p class='told quiet'>Well at the end. Meanwhile: {_text(told.headline)}</p>"
+        return
+    since = "" if result.healthy else " <span class=mended>mended before the end</span>"
+    yield f"<p class=told><b>{_text(told.headline)}</b>{since}"
+    if told.mends:
+        first = told.mends[0]
+        where = f" <span class=where>{_text(first.where)}</span>" if first.where else ""
+        yield f"<br>Change {_text(first.side)}: {_text(first.text)}{where}"
+    yield "</p>"
 
 
 def _hops(walk: Walk, *, compare: bool) -> Iterator[str]:

@@ -25,6 +25,8 @@ article.failed{border-color:var(--bad)}
 header h2 b{font-size:12px;font-weight:600;margin-left:8px;padding:2px 8px;border-radius:9px;background:var(--soft);vertical-align:2px}
 .id{margin:2px 0 0;color:var(--dim);font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}.id span{float:right}
 .story{max-width:88ch}.source{color:var(--dim);font-size:13px}
+.told{border-left:4px solid var(--bad);background:var(--badbg);border-radius:0 8px 8px 0;padding:10px 14px;margin:12px 0}
+.told.quiet{border-color:var(--ok);background:var(--soft)}.mended{color:var(--ok);font-size:13px;margin-left:8px}
 .problem{color:var(--bad);font-weight:600}.note,.quiet,.seen{color:var(--dim)}
 figure{margin:14px 0 6px}svg.walk{width:100%;height:auto;display:block;font-family:system-ui,-apple-system,"Segoe UI",sans-serif}
 .life{stroke:var(--line);stroke-width:1.5}.party{fill:var(--soft);stroke:var(--line)}
@@ -48,7 +50,6 @@ dl{margin:4px 0 0;display:flex;flex-wrap:wrap;gap:2px 18px;font-size:13px}dl div
 dt{color:var(--dim);white-space:nowrap}dd{margin:0;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px;overflow-wrap:anywhere}
 .rung{display:inline-block;white-space:nowrap;margin-right:10px;color:var(--dim)}.rung.passed{color:var(--ok)}.rung.failed{color:var(--bad);font-weight:700}
 .why{border-left:4px solid var(--bad);background:var(--soft);border-radius:0 8px 8px 0;padding:14px 16px;margin:16px 0}
-.why:has(.quiet){border-color:var(--ok);padding:4px 16px}
 .pair{margin:10px 0 2px;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
 .pair caption{text-align:left;color:var(--dim);font-family:system-ui,sans-serif}.pair th{width:84px;color:var(--dim);font-weight:400}
 .pair td,.pair th{padding:2px 8px;border:0!important}mark{background:var(--mark);color:inherit;border-radius:2px;padding:1px 0;outline:1px solid var(--mark)}
