@@ -22,7 +22,7 @@ from apim_sandbox.world.load import text_of
 from apim_sandbox.world.model import World
 
 CONTROL_TIMEOUT = 60.0  # seconds
-API_TIMEOUT = 90.0
+API_TIMEOUT = 180.0  # a stopped node takes its time to find itself again
 
 
 @dataclass(frozen=True, slots=True)
