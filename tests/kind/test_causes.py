@@ -58,8 +58,9 @@ def test_service_account_created_after_the_pod(scene: Scene) -> None:
     assert (told["cause"], told["hop"]) == ("service-account-missing", 2)
     assert told["headline"].endswith('service account "apim-gateway-workload-identity" does not exist.')
     scene.sandbox.apply([("account.yaml", account)])
-    admitted = scene.wait_for("admission", lambda event: isinstance(event, PodAdmitted))
-    assert admitted.outcome == "mutated"
+    admitted = scene.wait_for(
+        "admission", lambda event: isinstance(event, PodAdmitted) and event.outcome == "mutated"
+    )
     assert admitted.added_env["AZURE_CLIENT_ID"] == CLIENT
 
 

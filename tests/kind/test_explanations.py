@@ -19,7 +19,7 @@ CAUSES = {
         f'  annotations:\n    azure.workload.identity/client-id: "{CLIENT}"\n', "",
     ),
     "subject-mismatch": ("", ""),
-    "application-not-found": (CLIENT, "99999999-9999-4999-8999-999999999999"),
+    "application-not-found": (CLIENT, "12345678-1234-4234-8234-123456789abc"),
 }  # fmt: skip
 SAME = ("cause", "hop", "code", "headline", "comparisons", "mends", "would_fail_next", "seen_in_the_field")
 

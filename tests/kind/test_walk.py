@@ -74,6 +74,16 @@ def test_kubectl_create_token_works_as_an_assertion(kind: Kind) -> None:
     assert parse(answer.json()["access_token"]).claims["aud"] == "https://azure-api.net/configuration"
 
 
+def test_a_fault_reaches_an_emulator_in_its_own_container(kind: Kind) -> None:
+    """What the control service is told to break, Entra breaks: one answer, then it is well."""
+    text = kind.assertion()
+    with kind.sandbox() as sandbox:
+        fault = sandbox.faults.add("status", "entra", code=503, calls="1")
+        answers = [kind.exchange(text).status_code for _ in range(2)]
+        sandbox.faults.remove(fault)
+    assert answers == [503, 200]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [((), 700212), (("--audience", "api://azureadtokenexchange"), 700212)],
