@@ -141,7 +141,9 @@ class Kind:
 def kind(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
     """The session's cluster with the article's gateway Ready in it."""
     if reused := os.environ.get(REUSE):
-        yield Kind(Layout.of(reused))
+        there = Kind(Layout.of(reused))
+        begin_renewal(there)
+        yield there
         return
     made = Kind(Layout.of(NAME, tmp_path_factory.mktemp("kind")))
     try:

@@ -82,7 +82,7 @@ def test_a_node_that_stops_and_is_started_again(kind: Kind) -> None:
     """`status` says that it is stopped and what to type; `up` starts it, and the pod gets a new token."""
     before = gateway(kind)
     token = projections(kind, "apim-gateway-wi")[-1]
-    subprocess.run(["docker", "stop", "--time", "10", kind.layout.node], check=True, capture_output=True)
+    subprocess.run(["docker", "stop", "-t", "10", kind.layout.node], check=True, capture_output=True)
     status = apim_sandbox("kind", "status", *kind.state_option, check=False)
     assert status.returncode == 3
     assert "  cluster     stopped\n" in status.stdout

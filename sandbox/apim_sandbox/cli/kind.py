@@ -149,7 +149,7 @@ class _Steps:
         self._running.remove(name)
         self._show()
         text = f"  {name:<19}{outcome}"
-        self.terminal.print([line(f"{text:<86}", ("ok", "ok"), f"  {milliseconds(seconds):>7}")])
+        self.terminal.print([line(f"{text:<85} ", ("ok", "ok"), f"  {milliseconds(seconds):>7}")])
 
     def close(self) -> None:
         self._running.clear()

@@ -70,7 +70,7 @@ async def _running(layout: Layout) -> None:
 async def _restart_issuer(layout: Layout) -> None:
     containers.hand_over(layout, owner((await tools.check()).rootless))
     name = layout.container("oidc")
-    await tools.run("docker", "restart", "--time", "2", name)
+    await tools.run("docker", "restart", "-t", "2", name)
     healthy = ("docker", "inspect", "--format", "{{.State.Health.Status}}", name)
 
     async def answers() -> bool:
