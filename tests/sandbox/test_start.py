@@ -27,3 +27,9 @@ def test_a_live_process_does_without_trio() -> None:
     )
     assert "trio" not in loaded
     assert "httpcore" in loaded
+
+
+def test_up_itself_does_without_an_http_client() -> None:
+    """It waits for what the server writes down, and imports little more than that."""
+    loaded = loaded_after("import apim_sandbox.cli.updown")
+    assert loaded & {"httpx", "starlette", "pydantic", "cryptography", "yaml", "rich"} == set()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
@@ -126,17 +125,13 @@ def start_detached(options: UpOptions) -> tuple[Instance, "subprocess.Popen[byte
 
 
 async def _wait_until_up(state: StateDir, process: subprocess.Popen[bytes]) -> Instance | None:
+    """The instance once it is published, which it is when all its ports are served."""
     with anyio.move_on_after(START_TIMEOUT):
-        async with httpx.AsyncClient(trust_env=False) as http:
-            while process.poll() is None:
-                instance = state.running()
-                if instance is not None and instance.pid == process.pid:
-                    try:
-                        if (await http.get(f"{instance.control}/health")).is_success:
-                            return instance
-                    except httpx.TransportError:
-                        pass
-                await anyio.sleep(0.02)
+        while process.poll() is None:
+            instance = state.running()
+            if instance is not None and instance.pid == process.pid:
+                return instance
+            await anyio.sleep(0.02)
     if process.poll() is None:
         process.terminate()
     return None

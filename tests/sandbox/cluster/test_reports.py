@@ -21,6 +21,7 @@ from apim_emulators.core.events import (
     TokenAsked,
 )
 from apim_emulators.webhook.decoding import decode_pod
+from apim_emulators.webhook.gotypes import Types, kubernetes_types, read_as
 from apim_emulators.webhook.model import MutationConfig, Object
 from apim_emulators.webhook.mutation import mutate, shown_name
 from apim_emulators.webhook.proxy_containers import SIDECAR
@@ -215,6 +216,23 @@ def test_row_16_a_sidecar_of_a_later_webhook_gets_its_identity_at_reinvocation()
     ]  # fmt: skip
     assert again["spec"]["containers"][0] == first["spec"]["containers"][0]
     assert again["spec"]["volumes"] == first["spec"]["volumes"]
+
+
+def test_row_17_a_webhook_of_older_types_takes_away_what_it_does_not_know() -> None:
+    """Built before native sidecars it dropped restartPolicy; today's drops what is newer than v0.31."""
+    sidecar = {"name": "proxy", "restartPolicy": "Always", "lifecycle": {"stopSignal": "SIGTERM"}}
+    pod = a_pod(initContainers=[sidecar])
+    today = kubernetes_types()
+    container = today["v1.Container"]
+    assert not isinstance(container, str)
+    older = {name: go for name, go in container.items() if name != "restartPolicy"}
+
+    def sent_back(types: Types) -> Any:
+        return read_as(pod, "v1.Pod", types)["spec"]["initContainers"][0]
+
+    bare: Object = {"name": "proxy", "resources": {}, "lifecycle": {}}
+    assert sent_back({**today, "v1.Container": older}) == bare
+    assert sent_back(today) == {**bare, "restartPolicy": "Always"}
 
 
 def test_row_37_the_proxys_port_clashes_until_the_annotation_moves_it() -> None:
