@@ -27,6 +27,7 @@ from apim_emulators.core.events import (
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.planning import FaultRequest
 from apim_sandbox.virtual import run_virtual
+from apim_sandbox.world.seed import operator_of
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 LOGIN = f"https://login.microsoftonline.com/{TENANT}"
@@ -62,7 +63,7 @@ def fired(it: Story) -> list[str]:
 
 async def sign_in(it: Story) -> httpx.Response:
     """The operator asks for a token."""
-    operator = it.sandbox.operator
+    operator = operator_of(it.sandbox.world, it.sandbox.around.secrets.operator)
     form = {
         "grant_type": "client_credentials",
         "client_id": operator.client_id,
