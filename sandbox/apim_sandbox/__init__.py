@@ -3,17 +3,12 @@
 from apim_sandbox import Sandbox        # or AsyncSandbox: the script API, see docs/script.md
 """
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from apim_sandbox.client import AsyncSandbox as AsyncSandbox
     from apim_sandbox.client import Sandbox as Sandbox
     from apim_sandbox.client import SandboxError as SandboxError
-
-# httpx imports rich, click and pygments, where they are installed, for a command line of its own: a third
-# of its import, at every start. With None here it finds no such command line, which nobody calls.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 __version__ = "0.1.0"
 _SCRIPT_API = ("AsyncSandbox", "Sandbox", "SandboxError")

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from apim_sandbox.lean import without_unused
+
 HELP = Path(__file__).with_name("help.txt")  # written by scripts/docs from the commands
 _HELP_WIDTH = 80  # columns; the commands' own help grows no wider
 
@@ -14,6 +16,7 @@ def main() -> None:
     if text is not None:
         sys.stdout.write(text)
         return
+    without_unused()
     from apim_sandbox.cli.app import app
     from apim_sandbox.cli.problems import INTERRUPTED, report
 

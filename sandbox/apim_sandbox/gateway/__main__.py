@@ -2,6 +2,10 @@
 
 import sys
 
-from apim_sandbox.gateway.process import main
+from apim_sandbox.lean import without_unused
+
+without_unused()
+
+from apim_sandbox.gateway.process import main  # noqa: E402  after what it must not import
 
 sys.exit(main())
