@@ -100,10 +100,17 @@ GRAPH = Behaviour(
     "Microsoft Graph's reference",
     f"{_TESTS}/test_graph.py::test_an_application_is_made_read_changed_and_deleted",
 )
+GRAPH_ROLES = Behaviour(
+    "entra.graph-app-roles",
+    "documented",
+    "App role assignments, of Graph's own permissions too, are made, listed and taken back; tokens carry them.",
+    "Microsoft Graph's reference, appRoleAssignment; createdDateTime is null here",
+    f"{_TESTS}/test_graph.py::test_a_role_assignment_reaches_the_next_token",
+)
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     TOKEN, CHECK_ORDER, TOKEN_CLAIMS, FEDERATED_ACR, SKEW, KEY_CACHE, KEY_USE, FETCH_CODES, TRIMMING,
-    RATE_LIMIT, METADATA, INTERNAL, GRAPH,
+    RATE_LIMIT, METADATA, INTERNAL, GRAPH, GRAPH_ROLES,
     *(
         Behaviour(
             f"entra.error.{spec.code}",

@@ -13,7 +13,7 @@ from apim_emulators.core.context import Context
 from apim_emulators.core.events import GraphAnswered
 from apim_emulators.core.http import BodyTooLargeError
 from apim_emulators.core.vocabulary import GRAPH_RESOURCE
-from apim_emulators.entra import graph_applications, graph_federated, graph_principals
+from apim_emulators.entra import graph_applications, graph_federated, graph_principals, graph_roles
 from apim_emulators.entra.graph_errors import GraphError, render
 from apim_emulators.entra.graph_session import CALLER, GraphRoute, open_session
 from apim_emulators.entra.model import GRAPH_APP_ID, GUID
@@ -24,6 +24,7 @@ ROUTES: tuple[GraphRoute, ...] = (
     *graph_applications.ROUTES,
     *graph_federated.ROUTES,
     *graph_principals.ROUTES,
+    *graph_roles.ROUTES,
 )
 _AUDIENCES = (GRAPH_RESOURCE, f"{GRAPH_RESOURCE}/", GRAPH_APP_ID)
 _ERROR = "graph.error"  # where the ASGI scope keeps the error's code and message, for the journal

@@ -18,7 +18,7 @@ from apim_emulators.entra.graph_session import (
     GraphRoute,
     Session,
 )
-from apim_emulators.entra.model import Group, ServicePrincipal
+from apim_emulators.entra.model import GRAPH_APP_ID, Group, ServicePrincipal
 
 
 class PrincipalBody(BaseModel):
@@ -58,6 +58,9 @@ async def list_principals(session: Session) -> Response:
     """Service principals of the tenant."""
     session.require(READ)
     found = session.directory.list_service_principals(session.tenant.id)
+    microsoft = session.directory.graph_principal(session.tenant)
+    if all(each.app_id != microsoft.app_id for each in found):
+        found = [*found, microsoft]
     return session.listed([_view(session, each) for each in found], "servicePrincipals")
 
 
@@ -99,12 +102,12 @@ async def create_principal(session: Session) -> Response:
 async def get_principal(session: Session) -> Response:
     """One service principal, by object id or `appId`."""
     session.require(READ)
-    return session.answer(_view(session, _find(session)), entity="servicePrincipals")
+    return session.answer(_view(session, find_principal(session)), entity="servicePrincipals")
 
 
 async def update_principal(session: Session) -> Response:
     """Change it: `accountEnabled` false stops it from signing in."""
-    found = _find(session)
+    found = find_principal(session)
     session.require_change(session.directory.find_application(found.app_id))
     body = await session.body(PrincipalBody)
     if body.appId is not None and body.appId.lower() != found.app_id.lower():
@@ -128,9 +131,11 @@ async def update_principal(session: Session) -> Response:
 
 async def delete_principal(session: Session) -> Response:
     """Delete it; role assignments that name it stay behind as unknown principals."""
-    found = _find(session)
+    found = find_principal(session)
     if found.type == "ManagedIdentity":
         raise GraphError("bad-request", detail="Managed identities are deleted with their resource.")
+    if found.app_id == GRAPH_APP_ID:
+        raise GraphError("bad-request", detail="Microsoft Graph's service principal can't be deleted.")
     session.require_change(session.directory.find_application(found.app_id))
     before = _view(session, found)
     session.directory.delete_service_principal(
@@ -143,7 +148,7 @@ async def delete_principal(session: Session) -> Response:
 async def list_memberships(session: Session) -> Response:
     """The groups a principal is in, directly (`memberOf`) or through groups (`transitiveMemberOf`)."""
     session.require(GROUPS_READ)
-    found = _find(session)
+    found = find_principal(session)
     transitive = session.request.url.path.endswith("/transitiveMemberOf")
     groups = (session.directory.get_group(each) for each in session.directory.groups_of(found.object_id))
     shown = [
@@ -294,13 +299,17 @@ def _view(session: Session, found: ServicePrincipal) -> dict[str, Any]:
     )
 
 
-def _find(session: Session) -> ServicePrincipal:
+def find_principal(session: Session) -> ServicePrincipal:
+    """The service principal in the address, by object id or client id. Raises `GraphError`."""
     object_id, app_id = session.path("id"), session.path("app_id")
     found = (
         session.directory.find_service_principal(session.tenant.id, app_id)
         if app_id
         else session.directory.get_service_principal(object_id.lower())
     )
+    microsoft = session.directory.graph_principal(session.tenant)
+    if found is None and (app_id or object_id).lower() in (microsoft.app_id, microsoft.object_id):
+        found = microsoft
     if found is None or found.tenant != session.tenant.id:
         raise GraphError("not-found", id=app_id or object_id)
     return found

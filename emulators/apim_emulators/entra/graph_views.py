@@ -7,7 +7,10 @@ import msgspec
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.jose import unb64url
 from apim_emulators.entra.model import (
+    GRAPH_APP_ID,
+    GRAPH_ROLES,
     Application,
+    AppRole,
     FederatedIdentityCredential,
     Group,
     KeyCredential,
@@ -38,18 +41,7 @@ def application(
         "signInAudience": found.sign_in_audience,
         "isFallbackPublicClient": True if found.public_client else None,
         "tags": list(found.tags),
-        "appRoles": [
-            {
-                "id": role.id,
-                "value": role.value,
-                "displayName": role.display_name or role.value,
-                "description": role.display_name or role.value,
-                "allowedMemberTypes": ["Application"],
-                "isEnabled": True,
-                "origin": "Application",
-            }
-            for role in found.app_roles
-        ],
+        "appRoles": [app_role(role) for role in found.app_roles],
         "api": api,
         "passwordCredentials": [password(each) for each in passwords],
         "keyCredentials": [key(each) for each in keys],
@@ -79,11 +71,29 @@ def service_principal(
         "servicePrincipalType": found.type,
         "signInAudience": of.sign_in_audience if of is not None else None,
         "tags": list(found.tags),
-        "appRoles": [],
+        "appRoles": [app_role(role) for role in _offered(found, of)],
         "passwordCredentials": [password(each) for each in passwords],
         "keyCredentials": [key(each) for each in keys],
         **msgspec.json.decode(found.other),
     }
+
+
+def app_role(role: AppRole) -> Json:
+    return {
+        "id": role.id,
+        "value": role.value,
+        "displayName": role.display_name or role.value,
+        "description": role.display_name or role.value,
+        "allowedMemberTypes": ["Application"],
+        "isEnabled": True,
+        "origin": "Application",
+    }
+
+
+def _offered(found: ServicePrincipal, of: Application | None) -> tuple[AppRole, ...]:
+    if found.app_id == GRAPH_APP_ID:
+        return tuple(AppRole(role_id, value) for role_id, value in GRAPH_ROLES.items())
+    return of.app_roles if of is not None else ()
 
 
 def federated_credential(found: FederatedIdentityCredential, *, beta: bool = False) -> Json:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from apim_emulators.core.faults import Asks, PropagationDelay
+from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.jose import SigningKey
 from apim_emulators.core.keys import KeySource
 from apim_emulators.core.store import ALWAYS, Collection, MemoryStore
@@ -18,6 +19,7 @@ from apim_emulators.entra.attempt import IssuerKeys
 from apim_emulators.entra.certificates import read_certificate, self_signed, x5c
 from apim_emulators.entra.credential_checks import digest
 from apim_emulators.entra.model import (
+    GRAPH_APP_ID,
     MICROSOFT_RESOURCES,
     Application,
     ConditionalAccessPolicy,
@@ -242,6 +244,11 @@ class Directory:
                 members = tuple(member for member in group.members if member != object_id)
                 self._groups.put(group.object_id, replace(group, members=members))
         return self._principals.delete(object_id, visible_at=visible_at)
+
+    def graph_principal(self, tenant: Tenant) -> ServicePrincipal:
+        """Microsoft Graph's own presence in `tenant`, which every tenant has without having made it."""
+        object_id = ObjectId(derived_uuid(tenant.id, GRAPH_APP_ID))
+        return ServicePrincipal(object_id, GRAPH_APP_ID, tenant.id, "Microsoft Graph")
 
     def put_user(self, user: User) -> None:
         self._users.put(user.object_id, user)

@@ -168,4 +168,4 @@ def answer(issued: Issued, *, version: int, resource: str) -> dict[str, Any]:
 def _roles(principal: ServicePrincipal, resource: Resource) -> list[str]:
     if resource.app_id == GRAPH_APP_ID:
         return list(principal.graph_roles)
-    return [grant.role for grant in principal.app_roles if grant.resource == resource.app_id]
+    return [grant.role for grant in principal.app_roles if grant.resource == resource.app_id and grant.role]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apim_emulators.core import jose
 from apim_emulators.entra.certificates import self_signed
 
 from .causes import client_key
@@ -276,3 +277,99 @@ async def test_bad_requests_get_graphs_error(
     answer = await graph.http.request(method, f"/v1.0{path}", content=content, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["code"]
+
+
+GRAPH_API = "00000003-0000-0000-c000-000000000000"
+READ_ALL = "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"  # Application.Read.All
+
+
+async def test_a_role_assignment_reaches_the_next_token(graph: Graph) -> None:
+    """What scripts do for a permission of Graph: find its principal and the role, assign, take back."""
+    admin = await graph_token(graph.entra, "AppRoleAssignment.ReadWrite.All", "Application.Read.All")
+    api = (await graph.call("GET", f"/servicePrincipals(appId='{GRAPH_API}')", token=admin)).json()
+    offered = {role["value"]: role["id"] for role in api["appRoles"]}
+    assert offered["Application.Read.All"] == READ_ALL
+    path = f"/servicePrincipals/{PRINCIPAL}/appRoleAssignments"
+    body = {"principalId": PRINCIPAL, "resourceId": api["id"], "appRoleId": READ_ALL}
+
+    made = await graph.call("POST", path, body, token=admin)
+
+    assert made.status_code == 201, made.text
+    assert (made.json()["appRoleId"], made.json()["resourceDisplayName"]) == (READ_ALL, "Microsoft Graph")
+    wanted = {"scope": "https://graph.microsoft.com/.default"}
+    holder = (await graph.entra.ask(**wanted)).json()["access_token"]
+    assert jose.parse(holder).claims["roles"] == ["Application.Read.All"]
+    assert (await graph.call("GET", "/applications", token=holder)).status_code == 200
+    given = (await graph.call("GET", f"/servicePrincipals/{api['id']}/appRoleAssignedTo", token=admin)).json()
+    assert made.json()["id"] in [one["id"] for one in given["value"]]
+    twice = await graph.call("POST", path, body, token=admin)
+    assert twice.json()["error"]["message"] == "Permission being assigned already exists on the object."
+    gone = await graph.call("DELETE", f"{path}/{made.json()['id']}", token=admin)
+    assert gone.status_code == 204
+    assert "roles" not in jose.parse((await graph.entra.ask(**wanted)).json()["access_token"]).claims
+    changes = [(event.type, event.change) for event in graph.entra.events("resource.changed")]
+    assert changes == [("appRoleAssignment", "created"), ("appRoleAssignment", "deleted")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"appRoleId": APP}, (400, "Request_BadRequest")),
+        ({"resourceId": APP}, (404, "Request_ResourceNotFound")),
+        ({"principalId": CALLER}, (400, "Request_BadRequest")),
+        ({"principalId": 1}, (400, "Request_BadRequest")),
+    ],
+)
+async def test_a_wrong_role_assignment_changes_nothing(
+    graph: Graph, change: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    """A role that the API does not offer, an API that is not there, somebody else's address."""
+    admin = await graph_token(graph.entra, "AppRoleAssignment.ReadWrite.All", "Application.Read.All")
+    directory = graph.entra.directory
+    tenant = directory.find_tenant("11111111-1111-4111-8111-111111111111") or directory.list_tenants()[0]
+    path = f"/servicePrincipals/{PRINCIPAL}/appRoleAssignments"
+    body = {
+        "principalId": PRINCIPAL,
+        "resourceId": directory.graph_principal(tenant).object_id,
+        "appRoleId": READ_ALL,
+    }
+
+    answer = await graph.call("POST", path, {**body, **change}, token=admin)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == expected
+    assert (await graph.call("GET", path, token=admin)).json()["value"] == []
+
+
+async def test_assigning_roles_needs_a_permission_of_its_own(graph: Graph) -> None:
+    """Application.ReadWrite.All alone can't hand out permissions."""
+    path = f"/servicePrincipals/{PRINCIPAL}/appRoleAssignments"
+    refused = await graph.call("POST", path, {"principalId": PRINCIPAL, "resourceId": PRINCIPAL})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Authorization_RequestDenied")
+
+
+async def test_an_api_that_demands_an_assignment_is_open_after_one(graph: Graph) -> None:
+    """AADSTS501051 before; default access will do, and carries no role."""
+    made = (
+        await graph.call(
+            "POST", "/applications", {"displayName": "orders", "identifierUris": ["api://orders"]}
+        )
+    ).json()
+    api = (
+        await graph.call(
+            "POST", "/servicePrincipals", {"appId": made["appId"], "appRoleAssignmentRequired": True}
+        )
+    ).json()
+    wanted = {"scope": "api://orders/.default"}
+    assert (await graph.entra.ask(**wanted)).json()["error_codes"] == [501051]
+    admin = await graph_token(graph.entra, "AppRoleAssignment.ReadWrite.All")
+
+    body = {
+        "principalId": PRINCIPAL,
+        "resourceId": api["id"],
+        "appRoleId": "00000000-0000-0000-0000-000000000000",
+    }
+    await graph.call("POST", f"/servicePrincipals/{api['id']}/appRoleAssignedTo", body, token=admin)
+
+    answer = await graph.entra.ask(**wanted)
+    assert answer.status_code == 200, answer.text
+    assert "roles" not in jose.parse(answer.json()["access_token"]).claims
