@@ -255,7 +255,10 @@ class Assembly:
         chosen = self.world.settings.api_management
         settings = ApimSettings(
             self.around.secrets.provider,
+            audiences=chosen.audiences,
             rbac_cache_seconds=chosen.rbac_cache,
+            definitions_cache_seconds=chosen.definitions_cache,
+            near_expiry=chosen.near_expiry,
             compaction_length=chosen.feed_length,
             gone_after=chosen.gone_after,
             requests_per_minute=chosen.requests_per_minute,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from apim_emulators.core.vocabulary import (
     ARM_HOST,
     ARM_RESOURCE,
-    CONFIGURATION_AUDIENCE,
+    CONFIGURATION_AUDIENCES,
     CONFIGURATION_DOMAIN,
     LOGIN_HOST,
 )
@@ -29,7 +29,7 @@ class ApimSettings:
     """
 
     provider_secret: str
-    audiences: tuple[str, ...] = (CONFIGURATION_AUDIENCE, f"{CONFIGURATION_AUDIENCE}/")
+    audiences: tuple[str, ...] = CONFIGURATION_AUDIENCES
     provisioning_seconds: float = 0.0
     rbac_cache_seconds: float = 0.0
     definitions_cache_seconds: float = 60.0

@@ -19,6 +19,7 @@ ACTORS: tuple[Actor, ...] = (
 TOKEN_EXCHANGE_AUDIENCE = Audience("api://AzureADTokenExchange")
 IDENTITY_BINDING_AUDIENCE = Audience("api://AKSIdentityBinding")
 CONFIGURATION_AUDIENCE = Audience("https://azure-api.net/configuration")
+CONFIGURATION_AUDIENCES = (str(CONFIGURATION_AUDIENCE), f"{CONFIGURATION_AUDIENCE}/")
 ARM_RESOURCE = "https://management.azure.com"
 GRAPH_RESOURCE = "https://graph.microsoft.com"
 GET_CONFIGURATION = "Microsoft.ApiManagement/service/gateways/getConfiguration/action"

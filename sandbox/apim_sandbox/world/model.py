@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from apim_emulators.apim.policy_text import problem_of
 from apim_emulators.core.vocabulary import (
+    CONFIGURATION_AUDIENCES,
     IDENTITY_BINDING_AUDIENCE,
     TOKEN_EXCHANGE_AUDIENCE,
     ServiceAccountName,
@@ -505,6 +506,12 @@ class ApiManagementSettings(_Model):
 
     rbac_cache: Seconds = 0.0
     """How long a verdict on a gateway's principal is kept before ARM is asked again."""
+    definitions_cache: Seconds = 60.0
+    """The same for role definitions and deny assignments alone; nobody is refused on kept ones."""
+    audiences: Annotated[Strings, BeforeValidator(_tuple), Field(min_length=1)] = CONFIGURATION_AUDIENCES
+    """What a gateway's access token may be for."""
+    near_expiry: Seconds = 7 * 86400.0
+    """How long before its end a gateway token is told to Event Grid."""
     feed_length: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """The newest changes that a gateway can catch up on; who is further behind takes a snapshot."""
     gone_after: Annotated[Seconds, Field(gt=0)] = 180.0

@@ -231,6 +231,17 @@ async def test_a_token_that_was_good_is_still_checked_for_its_time(cloud: Cloud)
     assert (answer.status_code, last(cloud).cause) == (401, "token-expired")
 
 
+async def test_a_new_key_of_entra_is_fetched_when_a_token_names_it(cloud: Cloud) -> None:
+    """Rollover: the next poll after it goes through, without a restart."""
+    assert (await cloud.poll()).status_code == 200
+    cloud.entra.key = signing_key(cloud.keys.rsa("entra's next"), "next")
+    cloud.clock.moment += 10
+    assert (await cloud.poll()).status_code == 200
+    token = last(cloud).token
+    assert token is not None
+    assert token.header["kid"] == "next"
+
+
 async def test_an_unknown_gateway_is_404(cloud: Cloud) -> None:
     """Said before RBAC is asked; so is an unknown host."""
     answer = await cloud.poll("/gateways/=on-prem/events")
