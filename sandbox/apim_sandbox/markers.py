@@ -15,6 +15,8 @@ from apim_sandbox.testing import ConditionError, Conditions, Fault, World, edite
 if TYPE_CHECKING:
     import pytest
 
+    from apim_sandbox.scenario.load import Loaded
+
 _EDITS = ("set", "add", "remove")
 
 
@@ -24,8 +26,9 @@ def conditions(item: "pytest.Item") -> Conditions:
     scenario = _closest(item, "sandbox_scenario")
     world: World = None
     manifest: Manifest | None = None
+    time_line = None
     if scenario is not None:
-        world, manifest = _scenario(scenario, folders)
+        world, manifest, time_line = _scenario(scenario, folders)
     chosen = _closest(item, "sandbox_world")
     if chosen is not None:
         if scenario is not None:
@@ -33,7 +36,7 @@ def conditions(item: "pytest.Item") -> Conditions:
         world = _world(chosen, folders)
     advance, skews = _clock(_closest(item, "sandbox_clock"))
     faults = tuple(_fault(one) for one in reversed(list(item.iter_markers("sandbox_fault"))))
-    return Conditions(world, manifest, advance, skews, faults)
+    return Conditions(world, manifest, advance, skews, faults, time_line)
 
 
 def _closest(item: "pytest.Item", name: str) -> "pytest.Mark | None":
@@ -57,9 +60,10 @@ def _world(mark: "pytest.Mark", folders: Iterable[Path]) -> World:
         raise ConditionError(f"sandbox_world: {error}") from None
 
 
-def _scenario(mark: "pytest.Mark", folders: Iterable[Path]) -> tuple[World, Manifest]:
+def _scenario(mark: "pytest.Mark", folders: Iterable[Path]) -> "tuple[World, Manifest, Loaded | None]":
     from apim_sandbox.scenario.catalogue import folder
     from apim_sandbox.scenario.load import files_of, load
+    from apim_sandbox.scenario.places import why_not
 
     if mark.kwargs or len(mark.args) != 1 or not isinstance(mark.args[0], str):
         raise ConditionError("sandbox_scenario takes one scenario's id, or its file")
@@ -75,14 +79,12 @@ def _scenario(mark: "pytest.Mark", folders: Iterable[Path]) -> tuple[World, Mani
                 hint = f"did you mean {meant!r}?" if meant else "see apim-sandbox scenario list"
                 raise ConditionError(f"sandbox_scenario: no scenario is called {wanted!r}; {hint}")
             found = load(known[wanted])
-        moving = [step.action for step in found.scenario.steps() if step.action != "apply"]
-        if moving:
-            raise ConditionError(
-                f"sandbox_scenario: {wanted} moves on a time line ({', '.join(dict.fromkeys(moving))}), and "
-                f"a test brings its own; do these in the test, or: apim-sandbox scenario run {wanted}"
-            )
+        reason = why_not(found, "live")
+        if reason:
+            raise ConditionError(f"sandbox_scenario: {wanted} can't be played here: {reason}")
+        moving = any(step.action != "apply" for step in found.scenario.steps())
         world = found.world().model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return world, found.manifest()
+        return world, found.manifest(), found if moving else None
     except DocumentError as error:
         raise ConditionError(f"sandbox_scenario: {error}") from None
 

@@ -28,7 +28,7 @@ _MARKERS = {
     "sandbox_world": "(file | world | *edits): the world that the test's sandbox has",
     "sandbox_fault": "(fault, target, **arguments): what is broken on purpose from the start",
     "sandbox_clock": "(advance=, skew=): where the sandbox's clock and its actors' clocks stand",
-    "sandbox_scenario": "(id | file): the world and manifest of a scenario of the catalogue",
+    "sandbox_scenario": "(id | file): a scenario of the catalogue, up to where its cause shows",
 }
 _CONDITIONS = pytest.StashKey["Conditions"]()
 _RUNNING = pytest.StashKey["Sandbox"]()

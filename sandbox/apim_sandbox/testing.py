@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
 from apim_sandbox.cli.run import pod_environment
@@ -22,6 +22,9 @@ from apim_sandbox.client.shapes import Manifest
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.durations import parse_duration
 from apim_sandbox.examples import article_manifest
+
+if TYPE_CHECKING:
+    from apim_sandbox.scenario.load import Loaded
 
 World = Path | Mapping[str, Any] | None
 KEPT = 4  # sandboxes of worlds other than the session's that run on, in case the next test wants one
@@ -53,6 +56,7 @@ class Conditions:
     advance: float = 0.0
     skews: Mapping[str, float] = field(default_factory=dict)
     faults: Sequence[Fault] = ()
+    time_line: "Loaded | None" = None  # of a scenario, played before the test
 
 
 @dataclass(slots=True)
@@ -178,8 +182,18 @@ def _prepare(sandbox: Sandbox, wanted: Conditions) -> None:
             sandbox.clock.skew(actor, seconds)
         for fault in wanted.faults:
             sandbox.faults.add(fault.name, fault.target, **fault.arguments)
+        if wanted.time_line is not None:
+            _play(sandbox, wanted.time_line)
     except (SandboxError, TypeError) as error:
         raise ConditionError(str(error)) from None
+
+
+def _play(sandbox: Sandbox, scenario: "Loaded") -> None:
+    from apim_sandbox.scenario.playing import play_live
+
+    problem = play_live(scenario, Path(sandbox.instance.state_dir))
+    if problem:
+        raise ConditionError(f"scenario {scenario.scenario.id}: {problem}")
 
 
 def _warn_of_unfired(sandbox: Sandbox, faults: Sequence[Fault]) -> None:

@@ -1,6 +1,7 @@
 """The Azure CLI, unmodified: what it prints, and what it asked Entra, Graph and ARM."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ import pytest
 from tests.clients.running import exchanges, inside, last, sent
 
 from apim_emulators.core.events import ResourceChanged
+from apim_sandbox.cli.doctor import run_doctor
 from apim_sandbox.client import Sandbox
+from apim_sandbox.insight.doctor.azure_export import COMMANDS
+from apim_sandbox.instance import StateDir
 
 pytestmark = pytest.mark.large
 
@@ -182,3 +186,54 @@ def test_it_gets_a_token_for_the_configuration_api(cli: AzureCli) -> None:
     cli("account get-access-token --resource https://azure-api.net/configuration")
     (asked,) = exchanges(cli.sandbox, cli.mark)
     assert (asked.scope, asked.status) == ("https://azure-api.net/configuration/.default", 200)
+
+
+def test_what_it_prints_is_what_the_doctor_reads(
+    live: Sandbox, az: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each command that the doctor names, as it names it: nothing is found, then what is broken is."""
+    snapshot, operator = live.snapshot(), live.status()["operator"]
+    secret = StateDir(Path(live.instance.state_dir)).secrets().operator
+    with live.attach() as pod:
+        path = f"{Path(az).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = inside(pod, AZURE_CONFIG_DIR=str(tmp_path / "azure"), PATH=path)
+        names = {
+            "SERVICE_ID": f"{GROUP}/providers/Microsoft.ApiManagement/service/contoso",
+            "CLIENT_ID": pod.environment["AZURE_CLIENT_ID"],
+            "GROUP": "contoso-rg",
+            "SERVICE": "contoso",
+        }
+        export = tmp_path / "export"
+        export.mkdir()
+
+        def shell(command: str) -> None:
+            for name, value in names.items():
+                command = command.replace(name, value)
+            done = subprocess.run(
+                command, shell=True, cwd=export, env=environment, capture_output=True, text=True, timeout=240,
+                check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+        shell(
+            f"az login --service-principal --username {operator['client_id']} --password {secret} "
+            f"--tenant {operator['tenant']}"
+        )
+        for kind, command in COMMANDS.items():
+            if kind != "issuers":
+                shell(command)
+        discovery = live.http.get(f"{ISSUER}/.well-known/openid-configuration")
+        (export / "issuer.json").write_bytes(discovery.content)
+        assert run_doctor([EXAMPLES / "gateway.yaml"], azure_export=export, as_json=True) == 0
+        assert json.loads(capsys.readouterr().out) == {"files": 1, "findings": [], "unchecked": []}
+
+        live.graph.federated_credentials.update(
+            "apim-gateway", "apim-gateway-federated-credential", issuer=f"{ISSUER}/"
+        )
+        live.arm.role_assignments.remove(principal="apim-gateway")
+        for kind in ("credentials", "assignments"):
+            shell(COMMANDS[kind])
+        assert run_doctor([EXAMPLES / "gateway.yaml"], azure_export=export, as_json=True) == 1
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        assert {one["rule"] for one in findings} == {"FC005", "AZ005"}
+    live.restore(snapshot)

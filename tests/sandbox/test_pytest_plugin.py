@@ -112,10 +112,17 @@ def test_markers_say_what_a_test_starts_with(pytester: pytest.Pytester) -> None:
             sandbox.apply([sandbox_manifest])
             sandbox.wait_for("a refusal", lambda one: one.kind == "entra.token" and one.event.status == 401)
             assert sandbox.explain().cause == "subject-mismatch"
+
+
+        @pytest.mark.sandbox_scenario("rbac/reader-revoked")
+        def test_scenario_with_a_time_line(sandbox, gateway):
+            assert gateway.last_poll.status == 403
+            assert gateway.state == "serving-from-memory"
+            assert sandbox.explain().cause == "reader-not-assigned"
         """
     )
     result = pytester.runpytest_subprocess("-q", "--strict-markers")
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(passed=7)
     result.stdout.fnmatch_lines(["*FaultNeverFiredWarning: fault 'latency' of arm never acted in this test"])
 
 
@@ -132,7 +139,7 @@ WRONG = {
     "sandbox_clock(advance=-1)": "sandbox_clock: advance=-1 goes back; skew one actor's clock instead",
     "sandbox_clock(skew={'entr': 1})": "*no actor is called 'entr'*",
     "sandbox_scenario('entra/subject-mismach')": "*did you mean 'entra/subject-mismatch'?",
-    "sandbox_scenario('rbac/reader-revoked')": "*moves on a time line (remove_role*",
+    "sandbox_scenario('oidc/issuer-unreachable')": "*can't be played here: *",
 }
 
 

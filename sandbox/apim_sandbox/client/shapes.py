@@ -3,6 +3,7 @@
 Times are epoch seconds of the sandbox's clock, durations seconds.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -134,6 +135,21 @@ def pod_of(line: str | bytes) -> Pod:
     if "detail" in answer:
         raise SandboxError(answer["detail"])
     return msgspec.convert(answer, Pod)
+
+
+def ready_pod(
+    applied: Sequence[AppliedShown], pods: Sequence[PodShown]
+) -> tuple[str, str, Mapping[str, int]] | None:
+    """Namespace, name and ports of a pod that is ready already, where applying changed nothing."""
+    if any(one["result"] != "unchanged" for one in applied):
+        return None
+    workloads = [one for one in applied if one["object"].startswith(("Deployment/", "Pod/"))]
+    for workload in workloads:
+        name = workload["object"].partition("/")[2]
+        for pod in pods:
+            if pod["ready"] and pod["namespace"] == workload["namespace"] and pod["name"].startswith(name):
+                return pod["namespace"], pod["name"], pod["ports"]
+    return None
 
 
 def documents(manifests: "tuple[Manifest, ...]") -> dict[str, list[dict[str, str]]]:

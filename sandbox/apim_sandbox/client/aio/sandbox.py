@@ -29,6 +29,7 @@ from apim_sandbox.client.shapes import (
     StatusShown,
     documents,
     pod_of,
+    ready_pod,
 )
 from apim_sandbox.client.threads import in_thread
 from apim_sandbox.history import Command
@@ -147,28 +148,31 @@ class AsyncSandbox:
         return deleted
 
     async def gateway(self, manifest: Manifest | None = None) -> AsyncGateway:
-        """Apply a manifest (the article's without one) and wait until its gateway is ready.
+        """Apply a manifest (the article's without one) and wait until its gateway is ready, if it is not.
 
         Raises `SandboxError` with the walk and the explanation when it does not become ready.
         """
         from apim_sandbox.examples import article_manifest
 
         since = (await self.status())["journal"]
-        await self.apply([manifest or article_manifest()])
-        try:
-            ready = await self.wait_for("a ready pod", _is_ready, since=since, timeout=READY_WITHIN)
-        except SandboxError as error:
-            told = await self.report(since)
-            raise SandboxError(f"{error}\n{told}") from None
-        event = ready.event
-        assert isinstance(event, PodChanged), "_is_ready"
+        applied = await self.apply([manifest or article_manifest()])
+        pod = ready_pod(applied, await self.pods())
+        if pod is None:
+            try:
+                ready = await self.wait_for("a ready pod", _is_ready, since=since, timeout=READY_WITHIN)
+            except SandboxError as error:
+                told = await self.report(since)
+                raise SandboxError(f"{error}\n{told}") from None
+            assert isinstance(ready.event, PodChanged), "_is_ready"
+            pod = ready.event.namespace, ready.event.pod, ready.event.ports
+        namespace, name, ports = pod
         identities = [
             record.event.client_id
-            for record in await self.journal(since)
-            if isinstance(record.event, TokenAsked) and record.event.pod == event.pod
+            for record in await self.journal(0)
+            if isinstance(record.event, TokenAsked) and record.event.pod == name
         ]
-        url = f"http://127.0.0.1:{event.ports['8080']}"
-        return AsyncGateway(self, event.namespace, event.pod, url, identities[-1] if identities else "")
+        url = f"http://127.0.0.1:{ports['8080']}"
+        return AsyncGateway(self, namespace, name, url, identities[-1] if identities else "")
 
     async def pods(self) -> list[PodShown]:
         """Every pod, oldest first."""

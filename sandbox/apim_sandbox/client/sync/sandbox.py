@@ -25,6 +25,7 @@ from apim_sandbox.client.shapes import (
     StatusShown,
     documents,
     pod_of,
+    ready_pod,
 )
 from apim_sandbox.client.sync.clock import Clock
 from apim_sandbox.client.sync.cloud import Arm, Cloud, Graph
@@ -148,28 +149,31 @@ class Sandbox:
         return deleted
 
     def gateway(self, manifest: Manifest | None = None) -> Gateway:
-        """Apply a manifest (the article's without one) and wait until its gateway is ready.
+        """Apply a manifest (the article's without one) and wait until its gateway is ready, if it is not.
 
         Raises `SandboxError` with the walk and the explanation when it does not become ready.
         """
         from apim_sandbox.examples import article_manifest
 
         since = (self.status())["journal"]
-        self.apply([manifest or article_manifest()])
-        try:
-            ready = self.wait_for("a ready pod", _is_ready, since=since, timeout=READY_WITHIN)
-        except SandboxError as error:
-            told = self.report(since)
-            raise SandboxError(f"{error}\n{told}") from None
-        event = ready.event
-        assert isinstance(event, PodChanged), "_is_ready"
+        applied = self.apply([manifest or article_manifest()])
+        pod = ready_pod(applied, self.pods())
+        if pod is None:
+            try:
+                ready = self.wait_for("a ready pod", _is_ready, since=since, timeout=READY_WITHIN)
+            except SandboxError as error:
+                told = self.report(since)
+                raise SandboxError(f"{error}\n{told}") from None
+            assert isinstance(ready.event, PodChanged), "_is_ready"
+            pod = ready.event.namespace, ready.event.pod, ready.event.ports
+        namespace, name, ports = pod
         identities = [
             record.event.client_id
-            for record in self.journal(since)
-            if isinstance(record.event, TokenAsked) and record.event.pod == event.pod
+            for record in self.journal(0)
+            if isinstance(record.event, TokenAsked) and record.event.pod == name
         ]
-        url = f"http://127.0.0.1:{event.ports['8080']}"
-        return Gateway(self, event.namespace, event.pod, url, identities[-1] if identities else "")
+        url = f"http://127.0.0.1:{ports['8080']}"
+        return Gateway(self, namespace, name, url, identities[-1] if identities else "")
 
     def pods(self) -> list[PodShown]:
         """Every pod, oldest first."""
