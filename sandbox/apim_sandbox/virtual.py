@@ -29,13 +29,13 @@ def run_virtual(function: Callable[[], Awaitable[T]], *, seed: int = 0) -> T:
     try:
         return trio.run(function, clock=trio.testing.MockClock(autojump_threshold=0))
     except BaseExceptionGroup as group:
-        raise _only(group) from None
+        raise the_only(group) from None
     finally:
         scheduler._ALLOW_DETERMINISTIC_SCHEDULING = was_deterministic  # type: ignore[misc]
         scheduler._r.setstate(state)
 
 
-def _only(error: BaseException) -> BaseException:
+def the_only(error: BaseException) -> BaseException:
     """The one exception inside nested groups; the group itself where there are several."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

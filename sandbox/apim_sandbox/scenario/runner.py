@@ -10,9 +10,12 @@ import trio
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record, encode
+from apim_sandbox.client import SandboxError
+from apim_sandbox.documents import DocumentError
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.insight.walk import Walk, build
+from apim_sandbox.instance import InstanceError
 from apim_sandbox.scenario.actions import perform
 from apim_sandbox.scenario.agenda import Agenda, Progress, named
 from apim_sandbox.scenario.checks import Seen, Verdict, check, describe, healthy
@@ -22,7 +25,7 @@ from apim_sandbox.scenario.model import Expectation, Scenario, Step
 from apim_sandbox.scenario.places import why_not
 from apim_sandbox.scenario.stage import Stage
 from apim_sandbox.scenario.venue import EMBEDDED, ActionError, On, Site, Venue
-from apim_sandbox.virtual import run_virtual
+from apim_sandbox.virtual import run_virtual, the_only
 from apim_sandbox.virtual_sandbox import DefectError, virtual_sandbox
 
 if TYPE_CHECKING:
@@ -95,7 +98,7 @@ def run(
     if on == "embedded":
         result = _in_virtual_time(loaded, with_cause, progress, seed, lambda: timer.tick() - started > limit)
     else:
-        result = anyio.run(_elsewhere, loaded, with_cause, progress, site, limit, backend="asyncio")
+        result = _in_real_time(loaded, with_cause, progress, site, limit)
     if result is None:
         problem = f"did not end within {limit:g} s of real time; it waited for {progress.waiting_for}"
         result = replace(nothing, problem=problem)
@@ -119,6 +122,21 @@ def _in_virtual_time(
     except DefectError as error:
         problem = f"a defect of apim-sandbox: {error}: {error.__cause__!r}"
         return Result(loaded.scenario, seed, with_cause, problem=problem)
+
+
+def _in_real_time(
+    loaded: Loaded, with_cause: bool, progress: Progress, site: Site, limit: float
+) -> Result | None:
+    """None when it did not end within the limit. Raises `InstanceError` where there is no sandbox."""
+    try:
+        return anyio.run(_elsewhere, loaded, with_cause, progress, site, limit, backend="asyncio")
+    except Exception as group:
+        error = the_only(group)
+        if isinstance(error, InstanceError):
+            raise error from None
+        refused = isinstance(error, SandboxError | DocumentError)
+        problem = f"{error}" if refused else f"a defect of apim-sandbox: {error!r}"
+        return Result(loaded.scenario, 0, with_cause, problem=problem)
 
 
 async def _elsewhere(

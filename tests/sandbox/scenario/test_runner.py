@@ -1,13 +1,19 @@
 """How a run ends: as expected, with what differs, or with what it waited for."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from xml.etree.ElementTree import fromstring
 
+import anyio
 import msgspec
+import pytest
 
 from apim_sandbox.cli.render.line import plain
-from apim_sandbox.scenario import report
+from apim_sandbox.scenario import live, report
 from apim_sandbox.scenario.load import loads
 from apim_sandbox.scenario.runner import prove, run
+from apim_sandbox.scenario.venue import Site
+from apim_sandbox.world.model import World
 
 HEAD = """\
 id: test/one
@@ -93,3 +99,19 @@ def test_a_failure_is_reported_to_people_programs_and_ci() -> None:
     decoded = msgspec.json.decode(report.json_line(result))
     assert (decoded["id"], decoded["outcome"]) == ("test/one", "failed")
     assert decoded["expectations"][0]["got"] == "ready"
+
+
+def test_a_sandbox_that_breaks_fails_its_own_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live, an exception of a part of ours comes in groups: its reason is told, the next scenario goes on."""
+
+    @asynccontextmanager
+    async def broken(_: World) -> AsyncIterator[None]:
+        async with anyio.create_task_group():
+            raise RuntimeError("the kubelet fell over")
+            yield
+
+    monkeypatch.setattr(live, "opened", broken)
+    result = run(loads(one("expect:\n  - {gateway: ready}\n")), site=Site("live"))
+    assert (result.failed, result.problem) == (
+        True, "a defect of apim-sandbox: RuntimeError('the kubelet fell over')",
+    )  # fmt: skip
