@@ -95,16 +95,22 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
     from apim_sandbox.cli.render.explanation import code_lines, explanation_lines
     from apim_sandbox.insight.codes import explain_code, explain_text
     from apim_sandbox.insight.explain import explain
+    from apim_sandbox.scenario.catalogue import with_code
 
     if target is not None and (known := explain_code(target)) is not None:
-        print_json(msgspec.to_builtins(known)) if as_json else Terminal().print(code_lines(known))
+        print_json(msgspec.to_builtins(known)) if as_json else Terminal().print(
+            code_lines(known, with_code(known.id))
+        )
         return 0
     if target is not None and " " in target:  # a pasted line of a log
         codes = explain_text(target)
         if as_json:
             print_json(msgspec.to_builtins(codes))
         else:
-            Terminal().print([one for code in codes for one in (*code_lines(code), line())] or [_unknown()])
+            Terminal().print(
+                [one for code in codes for one in (*code_lines(code, with_code(code.id)), line())]
+                or [_unknown()]
+            )
         return 0
     with Sandbox.connect(state_dir) as sandbox:
         records = sandbox.journal()

@@ -71,6 +71,15 @@ def new_name(path: Path) -> str:
     return "-".join(re.findall("[a-z0-9]+", path.stem.lower())) or "scenario"
 
 
+def with_code(code: str) -> list[str]:
+    """The ids of the scenarios with this code; empty where no catalogue is installed."""
+    try:
+        found = select(load_all([folder()]), [f"code:{code}"])
+    except (DocumentError, FileNotFoundError):
+        return []
+    return [one.scenario.id for one in found]
+
+
 def chosen(arguments: Iterable[str]) -> list[Loaded]:
     """What a command line names: files, folders, ids and tags; all of the catalogue without any."""
     files = [Path(argument) for argument in arguments if Path(argument).exists()]

@@ -68,3 +68,38 @@ def test_every_event_that_the_gateway_logs_is_explained_offline() -> None:
     logged = set(re.findall(r'emit\(\s*"\w+",\s*"([A-Z]\w+)"', source))
     assert len(logged) > 5
     assert {name for name in logged if explain_code(name) is None} == set()
+
+
+REPORTED = (
+    "GatewayStartup", "ConfigStarted", "ConfigInitialSyncStarted", "ConfigInitialSyncCompleted",
+    "ConfigInitialSyncFailed", "ConfigurationNotFoundException", "LoadBackupLocationNotFound",
+    "LocalBackupLocationNotFound", "EventSnapshotElected", "ConfigurationRetrieving", "ConfigurationLoaded",
+    "ConfigurationRetrieved", "EventSnapshotRestored", "EventsSuccessfullyRestored", "GettingEventsFromApi",
+    "NoNewEvents", "ConfigurationApiV2NotAvailable", "ErrorResolvingHostname",
+    "OperationRouteTableRebuildStarted", "OperationRouteTableRebuildCompleted", "MsalAppClientCreated",
+    "ManagedIdentityAddedToMap", "BootstrapperStarted", "TenantStarted", "TenantRecycled",
+    "SendingHeartbeat", "HeartbeatSent", "QuotaCounterGlobalSyncStart", "QuotaCounterGlobalSyncSendUpdate",
+    "TransactionalTableStorageSaveBatchFailed", "GatewayLogs", "FailedToProcessRequest",
+    "DnsResolutionStarted",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("event", REPORTED)
+def test_every_log_event_that_was_seen_in_public_is_explained(event: str) -> None:
+    """As the gateway's line has it."""
+    assert explain_text(f"[Info] 2026-01-1T00:00:00.000 [{event}], message: x, source: y") != ()
+
+
+TABLES = (
+    50001, 50013, 50027, 50166, 50196, 53003, 70003, 70011, 70021, 70023, 70025, 90002, 90015, 90033, 90055,
+    90061, 500011, 500133, 501481, 501661, 530003, 700016, 700021, 700023, 700024, 700025, 700027, 700030,
+    700038, 700211, 700212, 700213, 700222, 700223, 700226, 700227, 700231, 700236, 700238, 900023, 900144,
+    5002727, 5002730, 5002738, 7000112, 7000215, 7000216, 7000218, 7000222, 7000229, 7000272, 7002121,
+    7002131, 7002137, 7002138, 7002381, 9001023, 9002313,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_every_code_that_is_known_in_public_is_explained(number: int) -> None:
+    """Federation, the assertion, and the request around it."""
+    assert explain_code(f"AADSTS{number}") is not None

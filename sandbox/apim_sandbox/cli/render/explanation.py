@@ -1,6 +1,7 @@
 """An explanation, and the offline knowledge of a code, as lines."""
 
 import re
+from collections.abc import Sequence
 
 from apim_emulators.core.events import Rung
 from apim_sandbox.cli.render.comparison import render as render_comparison
@@ -43,8 +44,8 @@ def explanation_lines(explanation: Explanation) -> list[Line]:
     return lines
 
 
-def code_lines(code: Code) -> list[Line]:
-    """What a code means, its usual causes, and how to tell them apart."""
+def code_lines(code: Code, scenarios: Sequence[str] = ()) -> list[Line]:
+    """What a code means, its usual causes, how to tell them apart, and the scenarios that show it."""
     answered = f"    Comes with HTTP {code.answer}." if code.answer else ""
     lines = [
         line((f"{code.id}: {code.title}", "strong")),
@@ -63,8 +64,12 @@ def code_lines(code: Code) -> list[Line]:
         lines.append(line("Telling them apart:"))
         for text in code.tell_apart:
             lines += paragraph(f"- {text}", indent=4, hanging=2)
-    command = f"apim-sandbox scenario list --tag {code.id}"
-    return [*lines, line("Try it:  ", (command, "command"))]
+    if scenarios:
+        lines.append(line("Try it:  ", (f"apim-sandbox scenario explain {scenarios[0]}", "command")))
+    if len(scenarios) > 1:
+        more = f"apim-sandbox scenario list code:{code.id}"
+        lines.append(line(f"All {len(scenarios)}:   ", (more, "command")))
+    return lines
 
 
 def nothing_broken() -> list[Line]:

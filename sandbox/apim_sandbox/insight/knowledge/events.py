@@ -27,6 +27,33 @@ _ORDINARY = (
     ("NoNewEvents", "nothing has changed", 9, "The gateway asks every 10 seconds."),
     ("MsalAppClientCreated", "sign-in is prepared", 4, "The client that will present the token was made."),
     ("ManagedIdentityAddedToMap", "an identity is known", 4, "Sign-in with it comes next."),
+    (
+        "OperationRouteTableRebuildStarted",
+        "an API is taken into the routes",
+        9,
+        "Each API of the gateway has two lines.",
+    ),
+    ("OperationRouteTableRebuildCompleted", "an API can be called", 9, "Its operations are in the routes."),
+    ("EventSnapshotElected", "a snapshot was chosen (version 1)", 7, "The newest one in storage comes next."),
+    ("ConfigurationRetrieving", "the snapshot is being read (version 1)", 7, "Storage was asked for it."),
+    ("ConfigurationRetrieved", "the snapshot has come (version 1)", 7, "It is on disk and not in force yet."),
+    ("ConfigurationLoaded", "the snapshot is in force (version 1)", 9, "The whole configuration was read."),
+    (
+        "SendingHeartbeat",
+        "it greets the other pods",
+        9,
+        "Pods of one gateway keep counters together, over UDP.",
+    ),
+    ("HeartbeatSent", "it greeted the other pods", 9, "The portal's heartbeat is another one."),
+    ("QuotaCounterGlobalSyncStart", "quota counters are exchanged", 9, "Between gateway and service."),
+    ("QuotaCounterGlobalSyncSendUpdate", "quota counters are sent", 9, "Between gateway and service."),
+    (
+        "GatewayLogs",
+        "a call was served",
+        9,
+        "One line a call, at the level that telemetry.logs.std.level names.",
+    ),
+    ("DnsResolutionStarted", "a back end's name is looked up", 9, "A call to it comes next."),
 )
 
 EVENTS: tuple[Code, ...] = (
@@ -58,6 +85,19 @@ EVENTS: tuple[Code, ...] = (
         (because("an ordinary start, or a change of the configuration", 0),),
         ("Without end, together with TenantRecycled: two deployments share one gateway name.",),
         benign=True,
+    ),
+    Code(
+        "TenantRecycled", "the gateway let an old configuration go", 9,
+        "Once at a start and at each change it is ordinary.",
+        (because("an ordinary start, or a change of the configuration", 1, "a public hands-on"),),
+        ("Without end, together with TenantStarted: two deployments share one gateway name.",),
+        benign=True,
+    ),
+    Code(
+        "TransactionalTableStorageSaveBatchFailed", "quota counters could not be kept", 9,
+        "The table that the service keeps quotas in is missing. Calls are served; quotas count wrong.",
+        (because("a quota policy in a service whose quota table was never made", 1, f"{_GATEWAY}#171"),),
+        ("It goes away when the quota policy is saved once more; sign-in has nothing to do with it.",),
     ),
     Code(
         "HostnameCertificateInvalid", "a custom host name's certificate can't be used", 9,

@@ -57,7 +57,7 @@ LINES: tuple[Line, ...] = (
         ),
     ),
     _line(
-        r"No valid authentication was configured",
+        r"No valid authentication was configured|\[GatewayStartup\]",
         Code(
             "GatewayStartup",
             "no authentication",

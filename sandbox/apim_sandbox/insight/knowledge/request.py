@@ -111,4 +111,35 @@ CODES: tuple[Code, ...] = (
         because("a body in JSON, or a broken percent encoding", 0, _CODES),
         hop=4,
     ),
+    code(
+        50013, "400 invalid_grant", "a user's assertion is not valid",
+        "The assertion of an on-behalf-of request is refused: a user's token, not a federated one.",
+        because("a gateway never sends such a request: the line is another program's", 0, _CODES),
+    ),
+    code(
+        500133, "400 invalid_grant", "a user's assertion is over",
+        "The user's token of an on-behalf-of request is outside its time.",
+        because("a gateway never sends such a request: the line is another program's", 0, _CODES),
+    ),
+    code(
+        700030, "401 invalid_client", "a certificate's subject does not fit",
+        "The application trusts certificates by subject name, and this one has another.",
+        because("a renewed certificate with another name; workload identity uses none", 0, _CODES),
+    ),
+    code(
+        501481, "400 invalid_grant", "the code verifier does not fit",
+        "A person's sign-in by authorization code: its PKCE verifier is not the one it began with.",
+        because("an application for people; client credentials have no such step", 0, _CODES),
+    ),
+    code(
+        530003, "403 interaction_required", "the device must be managed",
+        "Conditional Access wants a managed device: it concerns people's sign-ins only.",
+        because("a person's sign-in in place of the application's", 0, _CODES),
+    ),
+    code(
+        90015, "400 invalid_request", "the query string is too long",
+        "The address carries more than Entra reads.",
+        because("parameters that belong into the form were put into the address", 0, _CODES),
+        hop=4,
+    ),
 )  # fmt: skip
