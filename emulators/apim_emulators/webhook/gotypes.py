@@ -6,7 +6,7 @@ there, quantities and times are in canonical form: that is what the webhook's pa
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -60,6 +60,22 @@ def version_and_kind(raw: dict[str, Any]) -> tuple[str, str]:
     """What an object says that it is, either empty where it does not. Raises `GoJsonError`."""
     found = read_as(folded(raw, TYPE_META_ALONE[TYPE_META]), TYPE_META, TYPE_META_ALONE)
     return found.get("apiVersion", ""), found.get("kind", "")
+
+
+def unknown_members(value: Any, go: str, types: Types) -> Iterator[tuple[str | int, ...]]:
+    """Paths of the members that are lost when `value` is read as type `go`."""
+    shape = types.get(go.lstrip("*"), go.lstrip("*"))
+    if isinstance(shape, Mapping):
+        for member, one in value.items() if isinstance(value, dict) else ():
+            if member not in shape:
+                yield (member,)
+                continue
+            for path in unknown_members(one, shape[member].rstrip("!"), types):
+                yield member, *path
+    elif shape.startswith("[]") and isinstance(value, list):
+        for index, one in enumerate(value):
+            for path in unknown_members(one, shape[2:], types):
+                yield index, *path
 
 
 class _Reader:

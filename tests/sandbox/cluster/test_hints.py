@@ -137,3 +137,19 @@ def test_the_label_written_as_an_annotation() -> None:
         '    metadata:\n      annotations: {azure.workload.identity/use: "true"}\n      labels:\n',
     )
     assert ("move it from annotations to labels") in [one[2] for one in _hints(text)]
+
+
+def test_a_field_that_the_webhooks_types_lack_is_lost() -> None:
+    """Kubernetes takes it, and the webhook's patch takes it away again (AWI#1312)."""
+    image = "        image: mcr.microsoft.com/azure-api-management/gateway:v2\n"
+    text = TEXT.replace(image, image + "        lifecycle: {stopSignal: SIGTERM}\n", 1)
+    line = text[: text.index("stopSignal")].count("\n") + 1
+    assert _hints(text) == [
+        (
+            f"m.yaml:{line}:21",
+            "the webhook is built with older types, which have no stopSignal: its patch takes the field away "
+            "from these pods",
+            "do without stopSignal in pods that the webhook selects",
+        )
+    ]
+    assert not any("stopSignal" in message for _, message, _ in _hints(text.replace(LABEL, "")))

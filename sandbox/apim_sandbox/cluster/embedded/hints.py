@@ -7,6 +7,7 @@ lists of Azure/azure-workload-identity: #525, #601, #691, #695, #720, #751, #756
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from apim_emulators.webhook.gotypes import kubernetes_types, unknown_members
 from apim_emulators.webhook.model import USE_LABEL
 from apim_sandbox.cluster.embedded.manifest import Manifest, Path
 from apim_sandbox.cluster.embedded.objects import Raw, mapping, service_account_of
@@ -41,7 +42,7 @@ def hints(manifest: Manifest, together: Sequence[Manifest], accounts: Accounts) 
     """Hints about one object, given all of the same `apply` and the cluster's service accounts."""
     found = [*_misspelt(manifest), *_wrong_object(manifest)]
     if manifest.key.kind in TEMPLATES:
-        found += [*_label(manifest, together), *_account(manifest, together, accounts)]
+        found += [*_label(manifest, together), *_account(manifest, together, accounts), *_lost(manifest)]
     return tuple(found)
 
 
@@ -109,6 +110,21 @@ def _account(manifest: Manifest, together: Sequence[Manifest], accounts: Account
         yield _hint(
             manifest, (*path, "spec"), "the pod has no serviceAccountName: it uses the account default",
             "add serviceAccountName:",
+        )  # fmt: skip
+
+
+def _lost(manifest: Manifest) -> Iterator[Hint]:
+    """Fields of Kubernetes that are newer than the webhook's types: Azure/azure-workload-identity#1312."""
+    path = TEMPLATES[manifest.key.kind]
+    template = _at(manifest.raw, path)
+    if mapping(mapping(template.get("metadata")).get("labels")).get(USE_LABEL) != "true":
+        return
+    for lost in unknown_members(template.get("spec"), "v1.PodSpec", kubernetes_types()):
+        yield _hint(
+            manifest, (*path, "spec", *lost),
+            f"the webhook is built with older types, which have no {lost[-1]}: its patch takes the field "
+            "away from these pods",
+            f"do without {lost[-1]} in pods that the webhook selects",
         )  # fmt: skip
 
 
