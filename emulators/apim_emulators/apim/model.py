@@ -17,7 +17,8 @@ class SystemIdentity:
 class Service:
     """An API Management instance. `id` is its full ARM resource id, `tenant_id` its subscription's.
 
-    `host_names` are further host names of its configuration endpoint. `user_assigned` are resource
+    `host_names` are further host names of its configuration endpoint; `other_hosts` those of endpoints that
+    the sandbox does not have, by type: kept and shown. `user_assigned` are resource
     ids of user-assigned identities, which the configuration API does not use.
     """
 
@@ -29,6 +30,7 @@ class Service:
     publisher_email: str = "operator@contoso.example"
     publisher_name: str = "Contoso"
     host_names: tuple[str, ...] = ()
+    other_hosts: tuple[tuple[str, str], ...] = ()
     user_assigned: tuple[str, ...] = ()
     legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
     tags: dict[str, str] = field(default_factory=dict)

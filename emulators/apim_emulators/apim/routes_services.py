@@ -44,7 +44,7 @@ class ConfigurationApiBody(CamelModel):
 
 
 class HostnameBody(CamelModel):
-    type: str = Field(max_length=40)
+    type: Literal["ConfigurationApi", "Proxy", "Portal", "DeveloperPortal", "Management", "Scm"]
     host_name: str = Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
 
 
@@ -60,6 +60,13 @@ class ServiceProperties(CamelModel):
             return None
         named = [one.host_name for one in self.hostname_configurations if one.type == "ConfigurationApi"]
         return tuple(dict.fromkeys(name for name in named if name.lower() != default.lower()))
+
+    def other_hosts(self, before: Service | None) -> tuple[tuple[str, str], ...]:
+        """Host names of endpoints that are not here, by type; what was where the request says nothing."""
+        if self.hostname_configurations is None:
+            return before.other_hosts if before else ()
+        named = [(one.type, one.host_name) for one in self.hostname_configurations]
+        return tuple(one for one in named if one[0] != "ConfigurationApi")
 
 
 class ServiceBody(CamelModel):
@@ -131,8 +138,11 @@ def service_json(service: Service, domain: str, state: str = "Succeeded") -> dic
             "gatewayUrl": f"https://{service.name}.azure-api.net",
             "configurationApi": {"legacyApi": service.legacy_api},
             "hostnameConfigurations": [
-                {"type": "ConfigurationApi", "hostName": name}
-                for name in (f"{service.name}.{domain}", *service.host_names)
+                {"type": kind, "hostName": name}
+                for kind, name in (
+                    *(("ConfigurationApi", one) for one in (f"{service.name}.{domain}", *service.host_names)),
+                    *service.other_hosts,
+                )
             ],
         },
     }
@@ -195,6 +205,7 @@ def router(provider: Provider, operations: Operations) -> APIRouter:
             publisher_email=body.properties.publisher_email,
             publisher_name=body.properties.publisher_name,
             host_names=_host_names(provider, body.properties, service, before),
+            other_hosts=body.properties.other_hosts(before),
             user_assigned=tuple(body.identity.user_assigned_identities) if "userassigned" in kinds else (),
             legacy_api=body.properties.configuration_api.legacy_api,
             tags=body.tags,

@@ -426,5 +426,24 @@ async def test_a_custom_host_name_reaches_its_service(cloud: Cloud) -> None:
     assert await statuses(CONFIGURATION_HOST) == [200, 404]
     assert await statuses(CONFIGURATION_HOST, custom) == [200, 200]
     assert cloud.apim.has_custom_host(custom)
+    shown = (await cloud.ask("GET", SERVICE, version=APIM_VERSION)).json()["properties"]
+    assert shown["hostnameConfigurations"] == [
+        {"type": "ConfigurationApi", "hostName": CONFIGURATION_HOST},
+        {"type": "ConfigurationApi", "hostName": custom},
+        {"type": "Proxy", "hostName": "api.sandbox.test"},
+    ]
     assert await statuses() == [200, 404]
     assert (await statuses("other.configuration.azure-api.net"))[0] == 400
+
+
+async def test_a_host_name_of_an_unknown_kind_is_refused(cloud: Cloud) -> None:
+    """ValidationError with the kinds that there are; a PATCH of something else leaves them."""
+    wrong = {"properties": {"hostnameConfigurations": [{"type": "Gateway", "hostName": "a.test"}]}}
+    answer = await cloud.ask("PATCH", SERVICE, version=APIM_VERSION, json=wrong)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "ValidationError")
+    assert "'ConfigurationApi', 'Proxy'" in answer.json()["error"]["message"]
+    portal = {"properties": {"hostnameConfigurations": [{"type": "Portal", "hostName": "portal.test"}]}}
+    await cloud.ask("PATCH", SERVICE, version=APIM_VERSION, json=portal)
+    tagged = await cloud.ask("PATCH", SERVICE, version=APIM_VERSION, json={"tags": {"a": "b"}})
+    names = tagged.json()["properties"]["hostnameConfigurations"]
+    assert names[1:] == [{"type": "Portal", "hostName": "portal.test"}]
