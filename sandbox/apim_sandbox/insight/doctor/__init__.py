@@ -13,6 +13,7 @@ from apim_sandbox.insight.doctor import (
     identity_rules,
     image_rules,
     pod_rules,
+    sign_in_rules,
 )
 from apim_sandbox.insight.doctor.cloud import Cloud
 from apim_sandbox.insight.doctor.model import Finding, Manifest, Objects, Position, Rule, Severity
@@ -27,6 +28,7 @@ _ALL = (
     *federation_rules.RULES,
     *access_rules.RULES,
     *cluster_rules.RULES,
+    *sign_in_rules.RULES,
 )
 _FAMILIES = ("WI", "GW", "FC", "AZ", "CL")  # in the order of the walk
 

@@ -57,6 +57,10 @@ _ACCOUNT = "      serviceAccountName: apim-gateway-workload-identity\n"
 _IMAGE = "        image: mcr.microsoft.com/azure-api-management/gateway:v2\n"
 _BACKUP = "        volumeMounts: [{name: backup, mountPath: /apim/config}]\n"
 _AUTH = "  config.service.auth: workloadIdentity\n"
+_APP = """  config.service.auth: azureAdApp
+  config.service.auth.azureAd.tenantId: 11111111-1111-4111-8111-111111111111
+  config.service.auth.azureAd.clientId: 33333333-3333-4333-8333-333333333333
+"""
 _ENDPOINT = "  config.service.endpoint: https://contoso.configuration.azure-api.net\n"
 _PROXY = "      annotations:\n        azure.workload.identity/"
 _CREDENTIAL = """          - name: apim-gateway-federated-credential
@@ -128,6 +132,11 @@ EXAMPLES: dict[str, Example] = {
         "      volumes:\n" + _MOUNT % "audience: 'api://AzureADTokenExchange'" + _ACCOUNT,
         _ACCOUNT,
     ),
+    "WI017": _manifest(
+        _POD + _PROXY + "skip-containers: apim-gateway\n",
+        _POD + _PROXY + "skip-containers: a-sidecar\n",
+        _POD,
+    ),
     "WI014": _manifest(
         _POD + _PROXY + 'proxy-sidecar-port: "http"\n',
         _POD + _PROXY + 'proxy-sidecar-port: "8000"\n',
@@ -174,6 +183,11 @@ EXAMPLES: dict[str, Example] = {
         "        image: mcr.microsoft.com/azure-api-management/gateway:2.12.0\n" + _BACKUP,
         "        image: mcr.microsoft.com/azure-api-management/gateway:2.11.1\n" + _BACKUP,
         _IMAGE,
+    ),
+    "GW013": _manifest(
+        _APP + "  config.service.auth.azureAd.clientSecret: 5d2c1f0e-0000-4000-8000-000000000000\n",
+        _APP + "  config.service.auth.azureAd.clientSecret: not-a-real-secret\n",
+        _AUTH,
     ),
     "GW010": _manifest('  gateway.name: "=on-prem"\n', "  gateway.name: on-prem\n"),
     "GW011": _manifest("  config.service.endpoint: https://contoso.azure-api.net\n", _ENDPOINT),
