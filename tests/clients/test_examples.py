@@ -42,7 +42,7 @@ def test_the_node_test_runs_as_a_pod(node: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         ["npm", "test"],
         cwd=folder,
-        env={**os.environ, "PATH": path, "APIM_SANDBOX_STATE_DIR": str(tmp_path / "state")},
+        env={**os.environ, "PATH": path, "XDG_STATE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=300,
