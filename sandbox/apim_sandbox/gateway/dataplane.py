@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 
 import httpx
 from starlette.requests import ClientDisconnect, Request
@@ -69,11 +70,11 @@ class DataPlane:
         path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
         configuration = self.configuration()
         probed = status.answer(path, scope["method"], configuration is not None)
+        served = _Served(send, self.clock)
         if probed is not None:
-            await probed(scope, receive, send)
+            await probed(scope, receive, served)
             return
         started = self.clock.tick()
-        served = _Served(send)
         match: Match | None = None
         try:
             if configuration is None:
@@ -201,16 +202,20 @@ class DataPlane:
 
 
 class _Served:
-    """`send` that remembers the status."""
+    """`send` that remembers the status, and dates an answer that no back end has dated."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, clock: Clock) -> None:
         self._send = send
+        self._clock = clock
         self.status: int | None = None
         self.forwarded = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if not any(name == b"date" for name, _ in message["headers"]):
+                date = formatdate(self._clock.now(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
         await self._send(message)
 
 

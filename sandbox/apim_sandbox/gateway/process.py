@@ -134,6 +134,7 @@ def _server(gateway: Gateway, listener: Listener, tls: ssl.SSLContext | None) ->
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # the data plane dates its answers, by the sandbox's clock
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -1,6 +1,7 @@
 """Calls through the gateway."""
 
 from collections.abc import AsyncIterator
+from email.utils import formatdate
 
 import anyio
 import httpx
@@ -213,3 +214,14 @@ async def test_a_host_names_own_entry_goes_before_a_wildcards(scene: Scene) -> N
         host: gateway.certificate_for(host) for host in ("API.contoso.test", "b.contoso.test", "other.test")
     }
     assert [found.thumbprint for found in shown.values() if found] == ["own", "wild", "all"]
+
+
+async def test_every_answer_is_dated_once(scene: Scene) -> None:
+    """By the back end where it did, else by the gateway's clock."""
+    client = await ready(scene)
+    own = formatdate(scene.clock.now(), usegmt=True)
+    for path in ("/nowhere", "/status-0123456789abcdef"):
+        assert (await client.get(path)).headers.get_list("date") == [own]
+    theirs = "Thu, 01 Jan 1970 00:00:00 GMT"
+    scene.hosts["echo.sandbox.test"] = Response("hello", headers={"date": theirs})
+    assert (await client.get("/echo/x")).headers.get_list("date") == [theirs]
