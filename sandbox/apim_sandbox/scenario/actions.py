@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
+
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.faults import FaultError
 from apim_sandbox.client import SandboxError
@@ -23,6 +25,7 @@ from apim_sandbox.scenario.model import (
     RotateKey,
     SkewClock,
     Step,
+    Together,
 )
 from apim_sandbox.scenario.stage import Stage
 from apim_sandbox.scenario.venue import ActionError
@@ -167,6 +170,27 @@ async def _arm(stage: Stage, wanted: CloudRequest) -> None:
     await _cloud(stage.venue.arm, stage, wanted, **more)
 
 
+async def _together(stage: Stage, wanted: Together) -> None:
+    refused: list[str] = []
+
+    async def send(one: CloudRequest) -> None:
+        more: dict[str, Any] = {"api_version": one.api_version} if one.api_version else {}
+        try:
+            path, body = stage.filled(one.path), _filled(stage, one.body)
+            await stage.venue.arm(one.method, path, body=body, **more)
+        except SandboxError as error:
+            refused.append(str(error))
+
+    async with anyio.create_task_group() as tasks:
+        for one in wanted.requests:
+            tasks.start_soon(send, one)
+    if len(refused) != wanted.refused:
+        raise ActionError(
+            f"{wanted.refused} of {len(wanted.requests)} requests should have been refused, and "
+            f"{len(refused)} were: {'; '.join(refused)}"
+        )
+
+
 async def _graph(stage: Stage, wanted: CloudRequest) -> None:
     await _cloud(stage.venue.graph, stage, wanted)
 
@@ -244,6 +268,7 @@ ACTIONS: dict[str, Action] = {
     "block_sign_in": _block_sign_in,
     "make_token": _make_token,
     "arm": _arm,
+    "together": _together,
     "graph": _graph,
     "call": _call,
 }

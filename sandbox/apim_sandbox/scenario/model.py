@@ -194,6 +194,14 @@ class CloudRequest(Part):
     """The request is expected to be refused; without it a refusal ends the scenario."""
 
 
+class Together(Part):
+    """Requests to ARM that are under way at the same time, as infrastructure as code sends them."""
+
+    requests: Annotated[tuple[CloudRequest, ...], BeforeValidator(to_tuple), Field(min_length=2)]
+    refused: Annotated[int, Field(ge=0)] = 0
+    """How many of them are refused; which ones is the emulator's affair."""
+
+
 class CutOff(Part):
     """A host can't be reached any more, by anybody."""
 
@@ -272,6 +280,7 @@ class Step(Timed):
     make_token: MakeToken | None = None
     arm: CloudRequest | None = None
     graph: CloudRequest | None = None
+    together: Together | None = None
     call: Annotated[str, Field(pattern=r"^/")] | None = None
     """Call an API through the newest gateway; see `expect.call` to check its answer."""
 

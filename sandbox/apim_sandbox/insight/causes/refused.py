@@ -82,6 +82,15 @@ _GRAPH = (
 
 _ARM = (
     _Reason(
+        "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity", "",
+        "credentials-written-in-parallel",
+        "another federated credential of this identity was being written",
+        "write the credentials of one identity one after the other, and try again what was refused",
+        "az identity federated-credential list --identity-name '<identity>' -g '<resource-group>'",
+        "infrastructure as code writes in parallel unless told what depends on what "
+        "(hashicorp/terraform-provider-azurerm#19968).",
+    ),
+    _Reason(
         "PrincipalNotFound", "", "principal-not-found",
         "the directory does not know the principal (yet)",
         "wait and try again, or send principalType, which makes ARM take it unseen",

@@ -49,6 +49,7 @@ FOUND_BY = {
     "entra/credential-limit": "",
     "entra/credential-on-other-identity": "FC004",
     "entra/credential-propagating": "FC004",
+    "entra/credentials-written-in-parallel": "",
     "entra/issuer-double-slash": "FC005",
     "entra/issuer-of-api-server": "CL006 FC005",
     "entra/issuer-other-host": "FC005",
