@@ -19,7 +19,7 @@ from apim_sandbox.scenario.venue import Site
 
 ABLE = [one for one in load_all([folder()]) if not why_not(one, "kind")]
 # The hops that a real cluster does itself, and what follows from them at Entra and ARM.
-OFTEN = {"cluster", "entra", "healthy", "rbac", "webhook"}
+OFTEN = {"cluster", "entra", "rbac", "webhook", "healthy/article"}
 # A pod by its name, or by its ReplicaSet's where admission refused it before it had one.
 POD = re.compile(r"\bapim-gateway-[a-z0-9]{5,10}(-[a-z0-9]{5})?\b")
 
@@ -27,7 +27,8 @@ POD = re.compile(r"\bapim-gateway-[a-z0-9]{5,10}(-[a-z0-9]{5})?\b")
 def _tier(one: Loaded) -> pytest.MarkDecorator:
     scenario = one.scenario
     plain = not (scenario.cause.timeline or scenario.timeline or scenario.mend)
-    return pytest.mark.kind if plain and scenario.folder in OFTEN else pytest.mark.kind_lives
+    often = plain and not OFTEN.isdisjoint((scenario.folder, scenario.id))
+    return pytest.mark.kind if often else pytest.mark.kind_lives
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 A scenario's file says nothing of it, unless only its author knows (`needs:`, `notOn:`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import get_args
 
 from apim_emulators.core.faults import known
-from apim_emulators.core.vocabulary import WEBHOOK_HOST
+from apim_emulators.core.vocabulary import KUBERNETES_HOST, WEBHOOK_HOST
+from apim_sandbox.assembly import actor_of
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, SkewClock, Step
 from apim_sandbox.scenario.venue import On
@@ -44,13 +45,23 @@ def _reasons(loaded: Loaded, on: On) -> Iterator[str]:
         yield scenario.not_on[on]
     if scenario.needs is not None and (on == "embedded" or scenario.needs == "kind" != on):
         yield f"needs {scenario.needs}: {scenario.because}"
+    for step in scenario.steps():
+        yield from _CANNOT[on](step)
     if on == "kind":
-        for step in scenario.steps():
-            yield from _not_on_a_real_cluster(step)
         if scenario.ends() > LONGEST_ON_KIND:
             yield f"takes {scenario.ends():g} s of the cluster's own time"
         for with_cause in (True, False):
             yield from _not_that_cluster(loaded.world(with_cause=with_cause))
+
+
+def _nothing(_: Step) -> Iterator[str]:
+    yield from ()
+
+
+def _not_live(step: Step) -> Iterator[str]:
+    match getattr(step, step.action):
+        case CutOff(host=host) if actor_of(default_world(), host) == "oidc" and host != KUBERNETES_HOST:
+            yield f"cuts off {host} alone: live, the API server is the same program and goes with it"
 
 
 def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
@@ -69,6 +80,13 @@ def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
             yield f"a fault of {target}: there the cluster itself does that work"
         case AddFault(fault=fault) if known(fault).about.stage == "connection":
             yield f"a fault {fault}: pods connect by the network's own means"
+
+
+_CANNOT: Mapping[On, Callable[[Step], Iterator[str]]] = {
+    "embedded": _nothing,
+    "live": _not_live,
+    "kind": _not_on_a_real_cluster,
+}
 
 
 def _not_that_cluster(world: World) -> Iterator[str]:

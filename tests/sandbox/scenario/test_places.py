@@ -40,6 +40,14 @@ def test_a_scenario_without_anything_unusual_runs_everywhere() -> None:
     assert PLACES == ("embedded", "live", "kind")
 
 
+def test_an_issuer_is_not_cut_off_alone_where_it_is_the_api_server_too() -> None:
+    """Live one program answers for both; on kind the API server is a real one."""
+    cut = "timeline:\n  - {cutOff: {host: oidc.sandbox.test, how: reset}}\n"
+    assert where(cut) == {
+        "live": "cuts off oidc.sandbox.test alone: live, the API server is the same program and goes with it"
+    }
+
+
 def test_an_emulators_container_can_fail_its_callers_itself() -> None:
     """By a reset, a certificate or silence, and with somebody else's answer."""
     steps = (
