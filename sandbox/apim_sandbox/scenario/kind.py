@@ -9,7 +9,7 @@ import httpx
 
 from apim_emulators.core.events import PodChanged
 from apim_emulators.core.journal import Record
-from apim_sandbox.client import AsyncSandbox
+from apim_sandbox.client import AsyncSandbox, SandboxError
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.protocol import ClusterError, EventView, PodView
@@ -82,7 +82,7 @@ async def opened(world: World, layout: Layout) -> AsyncIterator[OnKind]:
 def borrowed(layout: Layout) -> Iterator[None]:
     """The cluster for some scenarios; afterwards the usual world and the article's gateway are back.
 
-    Raises `InstanceError` when no such cluster is up.
+    Raises `InstanceError` when no such cluster is up, or one of another version.
     """
     anyio.run(_look, layout, backend="asyncio")
     try:
@@ -92,8 +92,15 @@ def borrowed(layout: Layout) -> Iterator[None]:
 
 
 async def _look(layout: Layout) -> None:
+    """Whether it is there, and takes worlds as this program writes them."""
     async with _connected(layout) as sandbox:
-        await sandbox.status()
+        try:
+            await sandbox.load_world(content(default_world()))
+        except SandboxError as error:
+            raise InstanceError(
+                f"the kind sandbox {layout.name} was brought up by another version: {error}",
+                f"apim-sandbox kind down --name {layout.name}, then kind up",
+            ) from None
 
 
 async def _put_back(layout: Layout) -> None:
