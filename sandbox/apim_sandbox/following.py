@@ -1,8 +1,8 @@
 """How a process apart from the control service keeps up with its clock and its faults."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 import anyio
@@ -20,8 +20,9 @@ async def follow_clock(clock: MasterClock, http: httpx.AsyncClient, control: str
     """Keep `clock` at what the control service says, for ever; a lost connection is made again."""
     while True:
         with suppress(*_BROKEN):
-            async for shown in _events(http, f"{control}/clock/stream", {}):
-                clock.take(shown)
+            async with aclosing(_events(http, f"{control}/clock/stream", {})) as events:
+                async for shown in events:
+                    clock.take(shown)
         await anyio.sleep(RETRY)
 
 
@@ -30,16 +31,19 @@ async def follow_faults(faults: Faults, http: httpx.AsyncClient, control: str, p
     name = f"{process}-{os.getpid()}"
     while True:
         with suppress(*_BROKEN):
-            async for shown in _events(http, f"{control}/faults/stream", {"process": name}):
-                with suppress(FaultError):
-                    faults.follow([read_planned(one) for one in shown["faults"]])
-                await http.post(f"{control}/faults/seen", json={"process": name, "version": shown["version"]})
+            stream = _events(http, f"{control}/faults/stream", {"process": name})
+            async with aclosing(stream) as events:
+                async for shown in events:
+                    with suppress(FaultError):
+                        faults.follow([read_planned(one) for one in shown["faults"]])
+                    seen = {"process": name, "version": shown["version"]}
+                    await http.post(f"{control}/faults/seen", json=seen)
         await anyio.sleep(RETRY)
 
 
 async def _events(
     http: httpx.AsyncClient, url: str, params: Mapping[str, str]
-) -> AsyncIterator[Mapping[str, Any]]:
+) -> AsyncGenerator[Mapping[str, Any], None]:
     async with http.stream("GET", url, params=params, timeout=httpx.Timeout(10, read=None)) as answer:
         answer.raise_for_status()
         async for row in answer.aiter_lines():
