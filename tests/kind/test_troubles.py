@@ -43,11 +43,15 @@ class Machine:
         case = f"{command}) /bin/cat >&2 <<'WORDS'\n{words}\nWORDS\nexit {status} ;;\n"
         self.programs[program] = case + self.programs[program]
 
-    def up(self, capsys: pytest.CaptureFixture[str]) -> str:
-        """What `kind up` prints to the person who typed it."""
+    def install(self) -> None:
+        """Put the stand-ins onto the PATH."""
         for name, cases in self.programs.items():
             (self.path / name).write_text(f'#!/bin/sh\ncase "$1" in\n{cases}\nesac\n')
             (self.path / name).chmod(0o755)
+
+    def up(self, capsys: pytest.CaptureFixture[str]) -> str:
+        """What `kind up` prints to the person who typed it."""
+        self.install()
         options = UpOptions(self.layout, image="apim-sandbox:1")
         run = Up(options, lambda *_: None, lambda _: None).run
         with pytest.raises(Exception) as problem:  # noqa: PT011  its whole message is what is looked at
@@ -205,3 +209,26 @@ def test_the_state_directory_cannot_be_written(
         f"error: state directory {file}/x can't be written: Not a directory\n"
         "next:  name another with --state-dir DIR or APIM_SANDBOX_STATE_DIR\n"
     )
+
+
+def test_an_interrupted_up_leaves_nothing_behind(machine: Machine) -> None:
+    """Ctrl-C while the cluster is made: programs are ended, and what was made is removed."""
+    machine.programs["docker"] = "run) exec /bin/sleep 60 ;;\n" + machine.programs["docker"]
+    machine.install()
+    said: list[str] = []
+
+    async def interrupted() -> bool:
+        with anyio.CancelScope() as scope:
+
+            def started(name: str) -> None:
+                said.append(name)
+                if name == "cluster":
+                    scope.cancel()
+
+            options = UpOptions(machine.layout, image="apim-sandbox:1")
+            await Up(options, lambda *_: None, started).run()
+        return scope.cancelled_caught
+
+    assert anyio.run(interrupted, backend="asyncio")
+    assert said[-1] == "removing what was made"
+    assert not machine.layout.directory.exists()
