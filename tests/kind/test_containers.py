@@ -93,7 +93,7 @@ def test_what_a_test_run_leaves_is_removed_without_the_reaper(container) -> None
     """Beside another container, and gone with the interpreter that started it: container and files."""
     done = subprocess.run(
         [sys.executable, "-c", ABANDONED, container.image],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert "ends in the middle" in done.stderr
     identity, directory = done.stdout.split()

@@ -19,7 +19,7 @@ CAUSES = {
         f'  annotations:\n    azure.workload.identity/client-id: "{CLIENT}"\n', "",
     ),
     "subject-mismatch": ("", ""),
-    "application-not-found": (CLIENT, "12345678-1234-4234-8234-123456789abc"),
+    "application-unknown": (CLIENT, "12345678-1234-4234-8234-123456789abc"),
 }  # fmt: skip
 SAME = ("cause", "hop", "code", "headline", "comparisons", "mends", "would_fail_next", "seen_in_the_field")
 
@@ -52,7 +52,7 @@ def test_both_clusters_explain_alike(scene: Scene, embedded: Path, cause: str) -
 
 def explanation(directory: Path, namespace: str, cause: str) -> dict[str, Any]:
     """What `explain` says of the gateway once the cause has shown, without names that the cluster made up."""
-    deadline, text = time.monotonic() + 90, ""
+    deadline, text = time.monotonic() + 180, ""
     while time.monotonic() < deadline:
         done = apim_sandbox(
             "explain", f"{namespace}/apim-gateway", "--json", "--state-dir", str(directory), check=False
