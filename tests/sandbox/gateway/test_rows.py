@@ -23,7 +23,7 @@ from tests.sandbox.gateway.story import (
 )
 
 from apim_emulators.core.events import ConfigurationAnswered
-from apim_emulators.core.faults import Planned, make_fault
+from apim_emulators.core.faults import Planned, Scope, make_fault
 from apim_emulators.core.vocabulary import GET_CONFIGURATION
 from apim_sandbox.client import SandboxError
 from apim_sandbox.virtual import run_virtual
@@ -305,7 +305,7 @@ STARTUP = """\
 def away(it: Story, seconds: float) -> None:
     """The configuration API answers nobody for `seconds` from now."""
     until = it.sandbox.clock.now() + seconds
-    it.sandbox.faults.add(Planned("away", "apim", make_fault("status", code=503), until=until))
+    it.sandbox.faults.add(Planned("away", "apim", make_fault("status", code=503), Scope(until=until)))
 
 
 @row(26)
