@@ -29,6 +29,6 @@ USER 10001:10001
 WORKDIR /tmp
 # Docker lets a container's users bind low ports (net.ipv4.ip_unprivileged_port_start=0 since 20.10),
 # so that no capability is needed for 443. Whatever is served says where to look: 443 unless told.
-HEALTHCHECK --interval=30s --start-period=60s --start-interval=1s --timeout=3s --retries=3 CMD ["python", "-m", "apim_sandbox.health"]
+HEALTHCHECK --interval=10s --start-period=60s --timeout=3s --retries=3 CMD ["python", "-m", "apim_sandbox.health"]
 ENTRYPOINT ["apim-sandbox"]
 CMD ["--help"]
