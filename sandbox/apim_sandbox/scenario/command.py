@@ -1,14 +1,14 @@
 """What `apim-sandbox scenario run|list|show|explain|new` do; each returns an exit status."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from apim_emulators.core.clock import SystemTime
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
 from apim_sandbox.cli.render.line import EMPTY, line, paragraph
-from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.cli.render.terminal import Terminal, rich_lines
 from apim_sandbox.cluster.kind.layout import DEFAULT_NAME, Layout
 from apim_sandbox.documents import DocumentError, Place
 from apim_sandbox.scenario import report
@@ -74,8 +74,7 @@ def run_scenarios(
             sys.stdout.buffer.flush()
     else:
         if site.on == "embedded":
-            with progress(terminal, f"running {len(scenarios)} scenarios"):
-                proofs = list(running)
+            proofs = list(_watched(terminal, scenarios, running))
         else:
             for proof in running:  # seconds each: none is kept back
                 proofs.append(proof)
@@ -96,6 +95,22 @@ def run_scenarios(
         if not as_json:
             terminal.print([line("Report:  ", (html.resolve().as_uri(), "command"))])
     return BROKEN if complaints or any(result.failed for result in results) else 0
+
+
+def _watched(terminal: Terminal, scenarios: Sequence[Loaded], running: Iterable[Proof]) -> Iterator[Proof]:
+    """The proofs as they come: on a terminal above a table that fills, in a log after one line."""
+    if not terminal.color:
+        with progress(terminal, f"running {len(scenarios)} scenarios"):
+            yield from running
+        return
+    from rich.live import Live
+
+    results: list[Result] = []
+    with Live(console=terminal.console, transient=True) as live:
+        for proof in running:
+            results.append(proof.broken)
+            live.update(rich_lines(report.under_way(scenarios, results)))
+            yield proof
 
 
 def site_of(on: On, name: str | None, state_dir: Path | None) -> Site:

@@ -58,6 +58,23 @@ def outcome(result: Result, number: int, of: int) -> Line:
     return line(f"  {count}  ", (f"{word:<7}", style), f"  {result.scenario.id}{took}")
 
 
+def under_way(scenarios: Sequence[Loaded], results: Sequence[Result]) -> list[Line]:
+    """While they run: how far each folder is, and the failures so far."""
+    lines: list[Line] = []
+    totals = Counter(one.scenario.folder for one in scenarios)
+    done = Counter(result.scenario.folder for result in results)
+    failed = Counter(result.scenario.folder for result in results if result.failed)
+    width = max((len(name) for name in totals), default=0) + 1
+    for folder in sorted(totals):
+        full = BAR * done[folder] // totals[folder]
+        bar = "█" * full + "░" * (BAR - full)
+        style: Style = "failed" if failed[folder] else "ok" if done[folder] == totals[folder] else "info"
+        bad = f"  {failed[folder]} failed" if failed[folder] else ""
+        counted = f"  {folder + '/':<{width}}  {done[folder]:>3} of {totals[folder]:<3}  "
+        lines.append(line(counted, (bar, style), (bad, "failed")))
+    return lines
+
+
 def failure(result: Result) -> list[Line]:
     """What a scenario expected, what it got, and what to type next."""
     scenario = result.scenario

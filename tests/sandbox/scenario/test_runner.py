@@ -115,3 +115,12 @@ def test_a_sandbox_that_breaks_fails_its_own_run_alone(monkeypatch: pytest.Monke
     assert (result.failed, result.problem) == (
         True, "a defect of apim-sandbox: RuntimeError('the kubelet fell over')",
     )  # fmt: skip
+
+
+def test_while_they_run_each_folder_shows_how_far_it_is() -> None:
+    """On a terminal, with the failures so far."""
+    good, bad = loads(one("expect:\n  - {gateway: ready}\n")), loads(one("expect:\n  - {gateway: stopped}\n"))
+    results = [run(good), run(bad)]
+    assert plain(report.under_way([good, bad, good, good], results)) == (
+        "  test/    2 of 4    ██████████░░░░░░░░░░  1 failed\n"
+    )

@@ -60,6 +60,13 @@ def wants_color(stream: TextIO) -> bool:
     return stream.isatty()
 
 
+def rich_lines(lines: Iterable[Line]) -> "Text":
+    """Several lines as one renderable, for live displays."""
+    from rich.text import Text
+
+    return Text("\n").join(rich_text(one) for one in lines)
+
+
 def rich_text(one: Line) -> "Text":
     """A line as rich's renderable, also for recordings."""
     from rich.text import Text
