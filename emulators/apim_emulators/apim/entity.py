@@ -17,7 +17,7 @@ from apim_emulators.apim.errors import (
     ApimRefusedError,
 )
 from apim_emulators.apim.model import Gateway, Service
-from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.apim.provider import BASE, Provider
 from apim_emulators.core.http import BodyTooLargeError, json_response, read_body
 
 Body = TypeVar("Body", bound=BaseModel)

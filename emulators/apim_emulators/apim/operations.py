@@ -13,7 +13,8 @@ from fastapi import APIRouter, Request, Response
 
 from apim_emulators.apim.errors import OPERATION_NOT_FOUND, ApimRefusedError
 from apim_emulators.apim.model import Service
-from apim_emulators.apim.resources import Provider
+from apim_emulators.apim.provider import Provider
+from apim_emulators.apim.service_view import service_json
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.http import json_response
 
@@ -115,8 +116,6 @@ def router(provider: Provider, operations: Operations) -> APIRouter:
 
     @routes.get(_LOCATIONS + "/operationResults/{operation}")
     async def result(request: Request, operation: str) -> Response:
-        from apim_emulators.apim.routes_services import service_json
-
         found = operations.find(operation)
         if operations.runs(found):
             return Response(status_code=202, headers=operations.headers(request, found))

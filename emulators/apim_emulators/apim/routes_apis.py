@@ -19,7 +19,7 @@ from apim_emulators.apim.entity import (
 from apim_emulators.apim.errors import API_NOT_FOUND, VALIDATION_ERROR, ApimRefusedError
 from apim_emulators.apim.model import Api, ApiVersion, Operation
 from apim_emulators.apim.parts import Policy
-from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.apim.provider import BASE, Provider
 
 APIS = BASE + "/{service}/apis"
 _NAME = re.compile(r"[^*#&+:<>?/]{1,256}")

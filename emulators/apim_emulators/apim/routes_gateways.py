@@ -24,7 +24,7 @@ from apim_emulators.apim.errors import (
 )
 from apim_emulators.apim.gateway_tokens import LONGEST, make_token
 from apim_emulators.apim.model import Api, Gateway, GatewayKeys, LocationData, Service
-from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.apim.provider import BASE, Provider
 from apim_emulators.apim.routes_apis import api_json
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.http import json_response

@@ -14,7 +14,7 @@ from apim_emulators.apim.parts import (
     Part,
     service_of,
 )
-from apim_emulators.apim.resources import Provider
+from apim_emulators.apim.provider import Provider
 from apim_emulators.apim.routes_gateways import GATEWAY
 from apim_emulators.apim.routes_parts import family
 

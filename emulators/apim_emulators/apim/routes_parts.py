@@ -29,7 +29,7 @@ from apim_emulators.apim.parts import (
     Subscription,
 )
 from apim_emulators.apim.policy_text import problem_of
-from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.apim.provider import BASE, Provider
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.http import json_response
 

@@ -16,7 +16,8 @@ from apim_emulators.apim.errors import (
 )
 from apim_emulators.apim.model import Service, SystemIdentity
 from apim_emulators.apim.operations import Operations
-from apim_emulators.apim.resources import BASE, Provider
+from apim_emulators.apim.provider import BASE, Provider
+from apim_emulators.apim.service_view import service_json
 from apim_emulators.core.http import json_response
 
 _NAME = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?")
@@ -110,42 +111,6 @@ class ServicePatch(CamelModel):
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             place = ".".join(str(part) for part in ("properties", *first["loc"]))
             raise ApimRefusedError(VALIDATION_ERROR, problem=f"{place}: {first['msg']}") from None
-
-
-def service_json(service: Service, domain: str, state: str = "Succeeded") -> dict[str, Any]:
-    kinds = ["SystemAssigned"] if service.identity else []
-    kinds += ["UserAssigned"] if service.user_assigned else []
-    identity: dict[str, Any] | None = {"type": ", ".join(kinds)} if kinds else None
-    if identity is not None and service.identity is not None:
-        identity |= {
-            "principalId": service.identity.principal_id,
-            "tenantId": service.identity.tenant_id,
-        }
-    if identity is not None and service.user_assigned:
-        identity["userAssignedIdentities"] = {name: {} for name in service.user_assigned}
-    return {
-        "id": service.id,
-        "name": service.name,
-        "type": "Microsoft.ApiManagement/service",
-        "location": service.location,
-        "tags": service.tags,
-        "sku": {"name": service.sku, "capacity": 1},
-        "identity": identity,
-        "properties": {
-            "publisherEmail": service.publisher_email,
-            "publisherName": service.publisher_name,
-            "provisioningState": state,
-            "gatewayUrl": f"https://{service.name}.azure-api.net",
-            "configurationApi": {"legacyApi": service.legacy_api},
-            "hostnameConfigurations": [
-                {"type": kind, "hostName": name}
-                for kind, name in (
-                    *(("ConfigurationApi", one) for one in (f"{service.name}.{domain}", *service.host_names)),
-                    *service.other_hosts,
-                )
-            ],
-        },
-    }
 
 
 def router(provider: Provider, operations: Operations) -> APIRouter:
