@@ -51,11 +51,14 @@ class Steering:
 
     def reload(self, emulator: str, world: World) -> None:
         """Let an emulator forget all and begin anew with `world`, at the clock's right time."""
+        from apim_sandbox.scenario.network import forget_answers
+
         if emulator not in self.assembly.built:
             raise SteeringError(f"no {emulator} runs here; there are {', '.join(self.assembly.built)}")
         # What is seeded carries the time. The control service has set the clock right as well, and
         # tells so over another connection, which may be the slower one.
         self.assembly.around.clock.follow(0.0, {})
+        forget_answers(self.assembly.hosts)
         self.assembly.reload(emulator, world)
 
     def rotate_key(self, cluster: str, *, keep_old: bool, publish: bool) -> str:

@@ -92,6 +92,13 @@ def withdraw(hosts: HostTable, host: str) -> bool:
     return True
 
 
+def forget_answers(hosts: HostTable) -> None:
+    """Take away all that was put before a host's application; who is built anew puts itself back."""
+    for host, app in list(hosts.exact.items()):
+        if isinstance(app, AnsweredElsewhere):
+            del hosts.exact[host]
+
+
 def _dropped(value: Any, names: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
         return {key: _dropped(part, names) for key, part in value.items() if key not in names}
