@@ -17,12 +17,12 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cli.updown import run_live
-from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.instance import StateDir
-from apim_sandbox.server import Router, keep_record
-from apim_sandbox.surroundings import live_client, live_surroundings, load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
+from apim_sandbox.serving.server import Router, keep_record
+from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
 
 
 async def serve(state: StateDir) -> None:

@@ -28,7 +28,7 @@ from apim_sandbox import __version__
 from apim_sandbox.client import Sandbox
 from apim_sandbox.client.shapes import AppliedShown
 from apim_sandbox.instance import Instance, StateDir
-from apim_sandbox.surroundings import load_world
+from apim_sandbox.serving.surroundings import load_world
 from apim_sandbox.world.load import text_of
 from apim_sandbox.world.seed import service_names
 

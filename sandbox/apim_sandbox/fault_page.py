@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from apim_emulators.core.faults.model import SERVERS
-from apim_sandbox.catalogue import Entry, catalogue
+from apim_sandbox.control.fault_catalogue import Entry, catalogue
 
 PATH = Path(__file__).parents[2] / "docs" / "faults.md"
 BEGIN, END = "<!-- catalogue: written by scripts/docs -->", "<!-- end of the catalogue -->"

@@ -36,9 +36,9 @@ from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
 from apim_sandbox.cluster.embedded.task_runtime import TaskRuntime, pod_host
 from apim_sandbox.cluster.live import cluster_settings, refuses_image
 from apim_sandbox.cluster.protocol import Applied
+from apim_sandbox.control.planning import FaultRequest, plan
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Secrets
-from apim_sandbox.planning import FaultRequest, plan
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import operator_of, service_names

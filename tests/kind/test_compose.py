@@ -12,7 +12,7 @@ import pytest
 from tests.kind.conftest import missing
 
 from apim_sandbox.cluster.kind import image
-from apim_sandbox.edge import listen
+from apim_sandbox.serving.edge import listen
 
 pytestmark = pytest.mark.kind_lives
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 from apim_sandbox.cli.problems import NOT_RUNNING, report
 from apim_sandbox.cluster.kind.layout import Layout, Ports
 from apim_sandbox.cluster.kind.up import Up, UpOptions
-from apim_sandbox.edge import listen
+from apim_sandbox.serving.edge import listen
 
 INFO = 'info) echo "27.0 [name=seccomp]" ;;'
 # Nothing is there yet, and what is made is made.

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from tests.emulators.webhook.lab import TENANT
 
-from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.serving.certificates import CertificateAuthority
 
 IMAGE = "mcr.microsoft.com/oss/azure/workload-identity/webhook"
 PORT = 9443  # no flag moves it

@@ -14,7 +14,7 @@ def loaded_after(program: str) -> set[str]:
 def test_the_server_does_without_what_httpx_needs_for_its_own_command_line() -> None:
     """httpx would import rich and pygments."""
     loaded = loaded_after(
-        "from apim_sandbox.lean import without_unused; without_unused(); import apim_sandbox.server"
+        "from apim_sandbox.lean import without_unused; without_unused(); import apim_sandbox.serving.server"
     )
     assert loaded & {"rich", "pygments", "fastapi", "trio", "typer"} == set()
     assert {"httpx", "starlette", "pydantic"} <= loaded

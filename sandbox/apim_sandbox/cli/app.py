@@ -501,7 +501,7 @@ def serve(
     """
     from apim_sandbox.cli.updown import serve_emulators
     from apim_sandbox.instance import StateDir, default_state_dir
-    from apim_sandbox.separate import ServeOptions
+    from apim_sandbox.serving.separate import ServeOptions
 
     host, _, port = listen.rpartition(":")
     options = ServeOptions(
@@ -525,7 +525,7 @@ def prepare(
     Example: apim-sandbox prepare --control http://control.sandbox.test:8445
     """
     from apim_sandbox.instance import StateDir, default_state_dir
-    from apim_sandbox.prepare import prepare_container
+    from apim_sandbox.serving.prepare import prepare_container
 
     prepare_container(StateDir(state_dir or default_state_dir()), world, control, proxy)
 
@@ -551,7 +551,7 @@ def control(
     """
     from apim_sandbox.cli.updown import run_live
     from apim_sandbox.instance import StateDir, default_state_dir
-    from apim_sandbox.networked import ControlOptions, run_control
+    from apim_sandbox.serving.networked import ControlOptions, run_control
 
     options = ControlOptions(
         state=StateDir(state_dir or default_state_dir()), token=token_file.read_text().strip(),

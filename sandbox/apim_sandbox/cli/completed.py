@@ -24,6 +24,6 @@ def clients(incomplete: str) -> list[str]:
 
 def faults(incomplete: str) -> list[str]:
     """The faults that can be added."""
-    from apim_sandbox.catalogue import catalogue
+    from apim_sandbox.control.fault_catalogue import catalogue
 
     return [one.name for one in catalogue() if one.name.startswith(incomplete)]

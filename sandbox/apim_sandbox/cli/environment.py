@@ -9,7 +9,7 @@ from apim_sandbox.cli.problems import InputError
 from apim_sandbox.client import Sandbox
 from apim_sandbox.documents import nearest
 from apim_sandbox.pointing import BY_NAME, foreign, pointed
-from apim_sandbox.truststore import java_truststore
+from apim_sandbox.serving.truststore import java_truststore
 
 
 def _bash(name: str, value: str | None) -> str:

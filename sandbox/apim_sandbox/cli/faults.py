@@ -7,7 +7,6 @@ from typing import Any
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.faults import FaultError
-from apim_sandbox.catalogue import Entry, catalogue, entry
 from apim_sandbox.cli.clocks import parse_moment
 from apim_sandbox.cli.output import print_json
 from apim_sandbox.cli.problems import InputError
@@ -16,6 +15,7 @@ from apim_sandbox.cli.render.tables import table
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox
 from apim_sandbox.client.shapes import FaultShown
+from apim_sandbox.control.fault_catalogue import Entry, catalogue, entry
 from apim_sandbox.durations import DurationError, parse_duration, show_duration
 
 _LIMITS = ("tenant", "gateway", "path", "method")

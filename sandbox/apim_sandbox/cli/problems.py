@@ -49,8 +49,8 @@ def report(error: Exception) -> int:
     from apim_sandbox.client import SandboxError
     from apim_sandbox.documents import DocumentError
     from apim_sandbox.durations import DurationError
-    from apim_sandbox.edge import PortTakenError
     from apim_sandbox.instance import InstanceError
+    from apim_sandbox.serving.edge import PortTakenError
 
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         inner = error.exceptions[0]

@@ -16,7 +16,7 @@ from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:
-    from apim_sandbox.separate import ServeOptions
+    from apim_sandbox.serving.separate import ServeOptions
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0
@@ -56,13 +56,13 @@ def start(options: UpOptions, *, detach: bool) -> int:
     """Run a sandbox here until it is stopped, or in the background until `down`."""
     if detach:
         if options.world is not None:  # its mistakes are shown here, all of them, not in a log
-            from apim_sandbox.surroundings import load_world
+            from apim_sandbox.serving.surroundings import load_world
 
             load_world(options.world)
         instance, _ = start_detached(options)
         Terminal().print(_where(instance))
         return 0
-    from apim_sandbox.server import ServerOptions, run_server
+    from apim_sandbox.serving.server import ServerOptions, run_server
 
     server_options = ServerOptions(
         state=options.state, world_file=options.world, edge_port=options.edge_port,
@@ -179,7 +179,7 @@ async def _wait_until_down(state: StateDir) -> bool:
 
 def serve_emulators(options: "ServeOptions") -> int:
     """Serve some emulators here until the lifeline ends or a signal comes."""
-    from apim_sandbox.separate import run_emulators
+    from apim_sandbox.serving.separate import run_emulators
 
     async def main() -> None:
         await run_emulators(options)

@@ -31,7 +31,7 @@ def show_world(file: Path | None, *, as_json: bool) -> int:
         print(ready_text(str(file or DEFAULT)), end="")
         return 0
     from apim_sandbox.cli.output import print_yaml
-    from apim_sandbox.surroundings import load_world
+    from apim_sandbox.serving.surroundings import load_world
 
     shown = load_world(file).model_dump(mode="json", by_alias=True)
     print_json(shown) if as_json else print_yaml(shown)

@@ -20,7 +20,7 @@ def server(world: Path | Mapping[str, Any] | None, state_dir: Path | None) -> It
     Raises what `run_server` raises when it can't start.
     """
     from apim_sandbox.instance import StateDir
-    from apim_sandbox.server import ServerOptions, run_server
+    from apim_sandbox.serving.server import ServerOptions, run_server
 
     with ExitStack() as stack:
         directory = state_dir or Path(

@@ -12,7 +12,7 @@ from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
 from apim_sandbox.cluster.embedded.process_runtime import ProcessRuntime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, from_world
 from apim_sandbox.cluster.protocol import ClusterError
-from apim_sandbox.token_proxy import Place
+from apim_sandbox.serving.token_proxy import Place
 from apim_sandbox.world.model import World
 
 

@@ -29,7 +29,7 @@ from apim_sandbox.scenario.model import (
 )
 from apim_sandbox.scenario.stage import Stage
 from apim_sandbox.scenario.venue import ActionError
-from apim_sandbox.steering import SteeringError
+from apim_sandbox.serving.steering import SteeringError
 from apim_sandbox.world.resolve import UnknownNameError
 
 APIM_API = "2024-05-01"

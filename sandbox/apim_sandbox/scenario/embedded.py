@@ -22,7 +22,7 @@ from apim_sandbox.scenario.faults import fault_request
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.network import Network
 from apim_sandbox.scenario.venue import ActionError
-from apim_sandbox.steering import Steering
+from apim_sandbox.serving.steering import Steering
 from apim_sandbox.virtual_sandbox import VirtualSandbox
 from apim_sandbox.world.model import World
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from apim_emulators.core.faults import FaultError
+from apim_sandbox.control.planning import FaultRequest, plan
 from apim_sandbox.documents import Document, DocumentError
-from apim_sandbox.planning import FaultRequest, plan
 from apim_sandbox.scenario.model import AddFault, Scenario, Step
 from apim_sandbox.world.model import World
 

@@ -14,8 +14,8 @@ from typing import Any
 from apim_emulators.core.clock import utc
 from apim_emulators.core.events import ResourceChanged, WorldLoaded
 from apim_emulators.core.journal import Record
+from apim_sandbox.control.history import Command
 from apim_sandbox.durations import parse_duration, show_duration
-from apim_sandbox.history import Command
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.scenario.changes import manifest_edits

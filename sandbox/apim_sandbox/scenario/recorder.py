@@ -20,7 +20,7 @@ from apim_sandbox.scenario.load import loads
 from apim_sandbox.scenario.model import WorldEdit
 from apim_sandbox.scenario.record import Recording, Session, expectations, recorded
 from apim_sandbox.scenario.runner import Result, run
-from apim_sandbox.surroundings import load_world
+from apim_sandbox.serving.surroundings import load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.ready import DEFAULT, READY, is_ready, ready_text
 

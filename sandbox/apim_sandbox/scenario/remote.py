@@ -35,7 +35,7 @@ from apim_sandbox.documents import DocumentError
 from apim_sandbox.instance import StateDir
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.venue import ActionError
-from apim_sandbox.steering import PREFIX, steering_hosts
+from apim_sandbox.serving.steering import PREFIX, steering_hosts
 from apim_sandbox.world.model import World
 
 STRIDE = 5.0  # seconds of the sandbox's time at once: half of the gateway's poll

@@ -12,9 +12,9 @@ from apim_emulators.core.clock import ClockError, MasterClock, VirtualTime
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.wire import open_wire
-from apim_sandbox.clock_routes import clock_routes
-from apim_sandbox.fault_routes import TAKEN_OVER_WITHIN, FaultDesk, fault_routes
-from apim_sandbox.following import follow_clock, follow_faults
+from apim_sandbox.control.clock_routes import clock_routes
+from apim_sandbox.control.fault_routes import TAKEN_OVER_WITHIN, FaultDesk, fault_routes
+from apim_sandbox.serving.following import follow_clock, follow_faults
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.world.default import default_world
 

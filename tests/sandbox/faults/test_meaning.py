@@ -24,8 +24,8 @@ from apim_emulators.core.events import (
     TokenAnswered,
     TokenProjected,
 )
+from apim_sandbox.control.planning import FaultRequest
 from apim_sandbox.insight.explain import LAST, explain
-from apim_sandbox.planning import FaultRequest
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.world.seed import operator_of
 

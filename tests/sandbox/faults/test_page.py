@@ -9,8 +9,8 @@ import pytest
 
 from apim_emulators.core.events import FaultFired
 from apim_emulators.core.faults import BEHAVIOURS, REGISTRY
+from apim_sandbox.control.planning import FaultRequest
 from apim_sandbox.fault_page import PATH, page
-from apim_sandbox.planning import FaultRequest
 from apim_sandbox.scenario.load import loads
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import virtual_sandbox

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from apim_emulators.core.journal import Record
+from apim_sandbox.control.history import Command
 from apim_sandbox.examples import article_manifest
-from apim_sandbox.history import Command
 from apim_sandbox.scenario.load import loads
 from apim_sandbox.scenario.record import Session, expectations, recorded
 from apim_sandbox.scenario.runner import run

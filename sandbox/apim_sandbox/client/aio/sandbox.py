@@ -32,7 +32,7 @@ from apim_sandbox.client.shapes import (
     ready_pod,
 )
 from apim_sandbox.client.threads import in_thread
-from apim_sandbox.history import Command
+from apim_sandbox.control.history import Command
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:

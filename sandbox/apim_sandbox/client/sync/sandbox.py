@@ -33,7 +33,7 @@ from apim_sandbox.client.sync.control import Control
 from apim_sandbox.client.sync.faults import Faults
 from apim_sandbox.client.sync.gateway import Gateway
 from apim_sandbox.client.threads import at_once
-from apim_sandbox.history import Command
+from apim_sandbox.control.history import Command
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:

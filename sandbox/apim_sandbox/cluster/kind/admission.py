@@ -2,12 +2,12 @@
 
 import json
 
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cluster.kind import tools, views, webhook
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.waiting import until
 from apim_sandbox.cluster.kind.webhook import Variant
 from apim_sandbox.instance import InstanceError
+from apim_sandbox.serving.certificates import CertificateAuthority
 from apim_sandbox.world.model import World
 
 ADMITS_TIMEOUT = 120.0  # seconds

@@ -11,8 +11,8 @@ from apim_emulators.core import vocabulary as names
 from apim_sandbox.assembly import issuer_hosts
 from apim_sandbox.cluster.kind import tools
 from apim_sandbox.cluster.kind.layout import LABEL, SPEC_LABEL, Layout, Ports, owner
-from apim_sandbox.networked import CONTROL_PORT, PROXY_PORT
-from apim_sandbox.prepare import service_hosts
+from apim_sandbox.serving.networked import CONTROL_PORT, PROXY_PORT
+from apim_sandbox.serving.prepare import service_hosts
 from apim_sandbox.world.model import World
 
 CONTROL_HOST = "control.sandbox.test"  # ours: what the other containers and the pods call the control service

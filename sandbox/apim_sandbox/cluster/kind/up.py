@@ -8,16 +8,16 @@ from pathlib import Path
 import anyio
 
 from apim_emulators.core.clock import SystemTime
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cluster.kind import admission, containers, image, keys, node, tools, webhook
 from apim_sandbox.cluster.kind.containers import parts
 from apim_sandbox.cluster.kind.layout import Layout, Ports, owner
 from apim_sandbox.cluster.kind.waiting import until
 from apim_sandbox.cluster.kind.webhook import Variant
-from apim_sandbox.edge import listen
 from apim_sandbox.instance import Instance, InstanceError, answers, write_private
-from apim_sandbox.prepare import prepare, publish
-from apim_sandbox.surroundings import load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import listen
+from apim_sandbox.serving.prepare import prepare, publish
+from apim_sandbox.serving.surroundings import load_world
 from apim_sandbox.world.load import text_of
 from apim_sandbox.world.model import World
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import yaml
 
 from apim_emulators.core.vocabulary import WEBHOOK_HOST
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.instance import InstanceError
+from apim_sandbox.serving.certificates import CertificateAuthority
 from apim_sandbox.world.model import World
 
 Variant = Literal["upstream", "upstream-previous", "emulated"]

@@ -20,9 +20,9 @@ from apim_emulators.core.journal import ActorJournal
 from apim_emulators.webhook.app import create_app
 from apim_emulators.webhook.config import ConfigError, configure
 from apim_emulators.webhook.profiles import ProfileName
-from apim_sandbox.edge import listen, serving
 from apim_sandbox.gateway.control import NoSink
-from apim_sandbox.networked import stopped
+from apim_sandbox.serving.edge import listen, serving
+from apim_sandbox.serving.networked import stopped
 
 PORT = 9443
 _MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")

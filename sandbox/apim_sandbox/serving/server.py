@@ -27,14 +27,14 @@ from apim_emulators.core.journal import MemoryJournal, Record, encode
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
-from apim_sandbox.attachments import kept_attachments
-from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.checkpoints import Checkpoints
-from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
+from apim_sandbox.control.attachments import kept_attachments
+from apim_sandbox.control.checkpoints import Checkpoints
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
-from apim_sandbox.steering import steered
-from apim_sandbox.surroundings import live_client, live_surroundings, load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
+from apim_sandbox.serving.steering import steered
+from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
@@ -171,7 +171,7 @@ async def _running(
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         if options.separate:
-            from apim_sandbox.separate import started_emulators
+            from apim_sandbox.serving.separate import started_emulators
 
             remote = await stack.enter_async_context(
                 started_emulators(state, options.world_file, world, control_url, proxy_url)
@@ -197,7 +197,7 @@ async def _running(
         bound = [one for one in world.clusters[:1] if one.identity_bindings]
         token_proxy = None
         for one in bound:
-            from apim_sandbox.token_proxy import served_token_proxy
+            from apim_sandbox.serving.token_proxy import served_token_proxy
 
             token_proxy = await stack.enter_async_context(
                 served_token_proxy(one.name, state.path / "cluster-ca", http)
@@ -211,7 +211,7 @@ async def _running(
         checkpoints = None if options.separate else Checkpoints(assembly, cluster, attachments, journal)
 
         def control() -> Any:
-            from apim_sandbox.control import Control, create_app
+            from apim_sandbox.control.app import Control, create_app
 
             return create_app(
                 Control(

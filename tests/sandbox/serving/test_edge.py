@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.edge import ConnectProxy, EdgeApp, PortTakenError, Target, listen, serving
 from apim_sandbox.hosts import ByAddress, HostTable
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, PortTakenError, Target, listen, serving
 
 pytestmark = pytest.mark.anyio
 

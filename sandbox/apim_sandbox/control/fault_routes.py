@@ -13,9 +13,9 @@ from starlette.responses import Response
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import FaultError, Faults, Planned
 from apim_emulators.core.nearest import nearest
-from apim_sandbox.catalogue import catalogue
-from apim_sandbox.planning import FaultRequest, plan
-from apim_sandbox.server_sent import server_sent, states
+from apim_sandbox.control.fault_catalogue import catalogue
+from apim_sandbox.control.planning import FaultRequest, plan
+from apim_sandbox.control.server_sent import server_sent, states
 from apim_sandbox.world.model import World
 
 TAKEN_OVER_WITHIN = 2.0  # seconds of real time that other processes get to take a change over

@@ -8,7 +8,7 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged
 from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.instance import StateDir
-from apim_sandbox.server import ServerOptions, Status
+from apim_sandbox.serving.server import ServerOptions, Status
 from apim_sandbox.world.default import default_world
 
 pytestmark = pytest.mark.anyio

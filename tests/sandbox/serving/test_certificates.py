@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apim_sandbox.certificates import CertificateAuthority
+from apim_sandbox.serving.certificates import CertificateAuthority
 
 
 def handshake(authority: CertificateAuthority, name: str) -> ssl.SSLObject:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from apim_sandbox.history import Command, History, Remembered
+from apim_sandbox.control.history import Command, History, Remembered
 
 pytestmark = pytest.mark.anyio
 

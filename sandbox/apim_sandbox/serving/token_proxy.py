@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 
 from apim_emulators.core.http import BodyTooLargeError, read_body
 from apim_emulators.oidc.model import token_proxy_host
-from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.edge import listen, serving
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import listen, serving
 
 _CLIENTS_OWN = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
 _OURS_AGAIN = frozenset({"content-length", "connection", "transfer-encoding", "date", "content-encoding"})

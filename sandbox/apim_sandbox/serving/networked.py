@@ -22,15 +22,15 @@ from apim_emulators.core.journal import MemoryJournal, read
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Surroundings, emulated_hosts, issuer_hosts
-from apim_sandbox.attachments import kept_attachments
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.cluster.protocol import Cluster
-from apim_sandbox.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.control.attachments import kept_attachments
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import StateDir
-from apim_sandbox.server import ServerOptions, Status, keep_record, kept_clock, pod_variables
-from apim_sandbox.steering import reload_everywhere
-from apim_sandbox.surroundings import live_client, live_surroundings, load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving
+from apim_sandbox.serving.server import ServerOptions, Status, keep_record, kept_clock, pod_variables
+from apim_sandbox.serving.steering import reload_everywhere
+from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, service_names
 
@@ -90,7 +90,7 @@ async def run_control(options: ControlOptions) -> None:
             status.world = other
 
         def control() -> Any:
-            from apim_sandbox.control import Control, create_app
+            from apim_sandbox.control.app import Control, create_app
 
             account = default_service_account(world)
             parts = (clock, journal, cluster, faults, world, status.show, status.gateways, attachments)

@@ -23,17 +23,17 @@ from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import FaultError, Faults
 from apim_emulators.core.journal import MemoryJournal, decode, encode
 from apim_emulators.core.vocabulary import ServiceAccountName, VocabularyError
-from apim_sandbox.attachments import Attachments
-from apim_sandbox.checkpoints import CheckpointError, Checkpoints
-from apim_sandbox.clock_routes import clock_routes
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
+from apim_sandbox.control.attachments import Attachments
+from apim_sandbox.control.checkpoints import CheckpointError, Checkpoints
+from apim_sandbox.control.clock_routes import clock_routes
+from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
+from apim_sandbox.control.history import History, Remembered
+from apim_sandbox.control.server_sent import server_sent
+from apim_sandbox.control.snapshot_routes import snapshot_routes
 from apim_sandbox.documents import Document as YamlDocument
 from apim_sandbox.documents import DocumentError
-from apim_sandbox.fault_routes import FaultDesk, fault_routes
-from apim_sandbox.history import History, Remembered
-from apim_sandbox.server_sent import server_sent
-from apim_sandbox.snapshots import snapshot_routes
-from apim_sandbox.steering import SteeringError
+from apim_sandbox.serving.steering import SteeringError
 from apim_sandbox.world.load import from_document
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import service_names

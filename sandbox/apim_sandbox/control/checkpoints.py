@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.assembly import Assembly
-from apim_sandbox.attachments import Attachments
+from apim_sandbox.control.attachments import Attachments
 
 if TYPE_CHECKING:
     from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster

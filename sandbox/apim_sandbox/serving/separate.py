@@ -27,12 +27,12 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import RemoteJournal
 from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_hosts
-from apim_sandbox.certificates import CertificateAuthority
-from apim_sandbox.edge import EdgeApp, Target, listen, serving
-from apim_sandbox.following import follow_clock, follow_faults
 from apim_sandbox.instance import InstanceError, StateDir
-from apim_sandbox.steering import steered
-from apim_sandbox.surroundings import live_client, live_surroundings, load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.edge import EdgeApp, Target, listen, serving
+from apim_sandbox.serving.following import follow_clock, follow_faults
+from apim_sandbox.serving.steering import steered
+from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.model import World
 
 GROUPS = (("oidc", "webhook"), ("entra",), ("arm", "apim"))

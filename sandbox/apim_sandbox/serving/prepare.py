@@ -6,10 +6,10 @@ from apim_emulators.core import vocabulary as names
 from apim_emulators.core.ids import RandomIds
 from apim_sandbox import __version__
 from apim_sandbox.assembly import issuer_hosts
-from apim_sandbox.certificates import CertificateAuthority
 from apim_sandbox.instance import Instance, StateDir, write_private
-from apim_sandbox.server import remember_world
-from apim_sandbox.surroundings import load_world
+from apim_sandbox.serving.certificates import CertificateAuthority
+from apim_sandbox.serving.server import remember_world
+from apim_sandbox.serving.surroundings import load_world
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import service_names
 

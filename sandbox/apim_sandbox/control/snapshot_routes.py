@@ -3,7 +3,7 @@
 from fastapi import FastAPI, HTTPException
 from starlette.responses import Response
 
-from apim_sandbox.checkpoints import Checkpoints
+from apim_sandbox.control.checkpoints import Checkpoints
 
 
 def snapshot_routes(app: FastAPI, checkpoints: Checkpoints | None) -> None:

@@ -11,7 +11,7 @@ from apim_emulators.core.events import ClockMoved
 from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.nearest import nearest
 from apim_emulators.core.vocabulary import ACTORS, VocabularyError
-from apim_sandbox.server_sent import server_sent, states
+from apim_sandbox.control.server_sent import server_sent, states
 
 _TEN_YEARS = 3650 * 86400
 

@@ -1,0 +1,1 @@
+"""How a sandbox is served live: one process or several, the TLS edge and proxy, certificates."""
