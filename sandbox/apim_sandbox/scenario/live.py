@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from apim_sandbox.client import AsyncSandbox
-from apim_sandbox.scenario.remote import Pace, Remote, content, emptied
+from apim_sandbox.scenario.remote import Pace, Remote, content
 from apim_sandbox.world.model import World
 
 PACE = Pace(rest=30.0, patience=20.0)
@@ -14,6 +14,4 @@ PACE = Pace(rest=30.0, patience=20.0)
 async def opened(world: World) -> AsyncIterator[Remote]:
     """A sandbox of the world in a thread of this process, on free ports, while the block runs."""
     async with AsyncSandbox.start(content(world)) as sandbox:
-        venue = Remote(sandbox, world, 0, PACE)
-        yield venue
-        await emptied(sandbox, venue.applied)  # its processes end in order, before their event loop does
+        yield Remote(sandbox, world, 0, PACE)

@@ -47,6 +47,7 @@ def _used(title: str, name: str, code: str) -> bool:
     return re.search(rf"\b{before}{after}", code) is not None
 
 
+@pytest.mark.clients
 def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     """From top to bottom, as one program."""
     names: dict[str, Any] = {}
@@ -56,6 +57,7 @@ def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the reader role is not assigned any more" in capsys.readouterr().out
 
 
+@pytest.mark.clients
 # httpcore leaves generators of its own to the collector, of which trio complains.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -59,6 +59,11 @@ class FakeContainer:
         self._logs.close()
         self._ended.set()
 
+    @property
+    def ended(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self._code if self._ended.is_set() else None
+
     async def wait(self) -> int:
         await self._ended.wait()
         return self._code

@@ -157,3 +157,13 @@ spec:
             await sandbox.apply(manifest)
             await sandbox.sleep(60)
             assert ((await sandbox.pod()).phase, len(sandbox.runtime.started)) == (phase, 1)
+
+
+async def test_a_cluster_that_ends_has_ended_its_containers(tmp_path: Path) -> None:
+    """Whoever runs several sandboxes in one process keeps no gateway of an earlier one."""
+    async with rig(tmp_path) as sandbox:
+        await sandbox.apply(TEXT)
+        await sandbox.sleep(10)
+        containers = sandbox.runtime.started
+        assert [one.ended for one in containers] == [None]
+    assert [one.ended for one in containers] == [143]

@@ -95,13 +95,19 @@ class PodWorker:
         self._pumped = 0  # lines taken over from the container that runs now
 
     async def run(self, forget: Callable[[], Awaitable[None]]) -> None:
-        """The pod's whole life; `forget` tells the API that it is gone."""
-        with self._scope:
-            self._show()
-            await self._live()
+        """The pod's whole life; `forget` tells the API that it is gone.
+
+        Where the whole cluster is cancelled, the containers end all the same; there is nobody left to tell.
+        """
+        try:
+            with self._scope:
+                self._show()
+                await self._live()
+        finally:
+            with anyio.CancelScope(shield=True):
+                for running in self._running:
+                    await running.stop()
         with anyio.CancelScope(shield=True):
-            for running in self._running:
-                await running.stop()
             if len(self.pod.containers) == 1:
                 for running in self._running:
                     self._pump_rest(running)
