@@ -139,7 +139,7 @@ def test_a_restarted_sandbox_goes_on_at_its_own_time(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
     kept = json.loads((tmp_path / "clock.json").read_text())
-    assert kept.pop("now") >= before["now"]
+    assert kept.pop("now") > before["now"] - 60  # when it last moved
     assert kept == {"offset": day, "skews": {"entra": -300.0}, "frozen": None}
     with foreground(tmp_path, "--reset"), Sandbox.connect(tmp_path) as sandbox:
         clock = sandbox.clock.show()

@@ -68,7 +68,7 @@ class FakeContainer:
         await self._ended.wait()
         return self._code
 
-    async def stop(self) -> None:
+    async def stop(self, patience: float = 2.0) -> None:
         if not self._ended.is_set():
             self.exit(143)
 

@@ -16,13 +16,20 @@ from apim_sandbox.cluster.embedded.logs import LogBuffer
 from apim_sandbox.cluster.embedded.objects import Container, Pod
 from apim_sandbox.cluster.embedded.probes import ProbeLoop
 from apim_sandbox.cluster.embedded.projection import PodVolumes, VolumeError
-from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError, RunningContainer, Runtime
+from apim_sandbox.cluster.embedded.runtime import (
+    PATIENCE,
+    ContainerStart,
+    ImageError,
+    RunningContainer,
+    Runtime,
+)
 from apim_sandbox.cluster.embedded.store import ObjectStore
 from apim_sandbox.cluster.protocol import Phase, PodView
 
 FIRST_BACKOFF, LONGEST_BACKOFF, FORGIVEN_AFTER = 10.0, 300.0, 600.0
 MOUNT_RETRY, LONGEST_MOUNT_RETRY = 0.5, 122.0
 CONFIG_RETRY = 10.0
+AT_ONCE = 0.3  # seconds that a container is given when the whole cluster ends
 
 CRASH_LOOP = Behaviour(
     id="kubelet.crash-loop",
@@ -97,17 +104,18 @@ class PodWorker:
     async def run(self, forget: Callable[[], Awaitable[None]]) -> None:
         """The pod's whole life; `forget` tells the API that it is gone.
 
-        Where the whole cluster is cancelled, the containers end all the same; there is nobody left to tell.
+        Where the whole cluster is cancelled the containers end too, at once: nobody is left to tell.
         """
         try:
             with self._scope:
                 self._show()
                 await self._live()
-        finally:
+        except BaseException:
             with anyio.CancelScope(shield=True):
-                for running in self._running:
-                    await running.stop()
+                await self._stop(AT_ONCE)
+            raise
         with anyio.CancelScope(shield=True):
+            await self._stop(PATIENCE)
             if len(self.pod.containers) == 1:
                 for running in self._running:
                     self._pump_rest(running)
@@ -118,6 +126,10 @@ class PodWorker:
         self._show()
         self.gone.set()
         self._on_change()
+
+    async def _stop(self, patience: float) -> None:
+        for running in self._running:
+            await running.stop(patience)
 
     def end(self) -> None:
         """Begin to end the pod."""

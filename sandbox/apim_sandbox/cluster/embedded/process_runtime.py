@@ -18,12 +18,11 @@ import anyio.abc
 
 from apim_sandbox.cluster.embedded.logs import LogBuffer
 from apim_sandbox.cluster.embedded.paths import backup_variable, rewritten
-from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
+from apim_sandbox.cluster.embedded.runtime import PATIENCE, ContainerStart, ImageError
 
 GATEWAY_IMAGES = ("mcr.microsoft.com/azure-api-management/gateway:*",)
 GATEWAY_PORTS = (8080, 8081)
 OFFSET = 10_000  # 8080 inside is 18080 outside, when that is free
-PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 LONGEST_LINE = 64 * 1024
 # What a child needs of this process's own environment; nothing else gets in, least of all AZURE_*.
 INHERITED = (
@@ -143,11 +142,11 @@ class ProcessContainer:
         assert code is not None, "wait() returns after the process has ended"
         return code if code >= 0 else 128 - code
 
-    async def stop(self) -> None:
+    async def stop(self, patience: float = PATIENCE) -> None:
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
-            with anyio.move_on_after(PATIENCE):
+            with anyio.move_on_after(patience):
                 await self.wait()
         if self._process.returncode is None:
             with suppress(ProcessLookupError):

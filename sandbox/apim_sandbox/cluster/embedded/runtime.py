@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
+
 
 class ImageError(Exception):
     """A runtime that can't run an image says why."""
@@ -34,8 +36,8 @@ class RunningContainer(Protocol):
         """Wait for the end; the exit code."""
         ...
 
-    async def stop(self) -> None:
-        """Ask it to end, and end it if it does not within two seconds."""
+    async def stop(self, patience: float = PATIENCE) -> None:
+        """Ask it to end, and end it if it does not within `patience` seconds of real time."""
         ...
 
     async def get(self, port: int, path: str, timeout: float, scheme: str = "HTTP") -> int:

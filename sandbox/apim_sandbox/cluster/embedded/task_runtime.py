@@ -12,7 +12,7 @@ from apim_emulators.core.journal import ActorJournal
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.cluster.embedded.logs import LogBuffer
 from apim_sandbox.cluster.embedded.paths import backup_variable, rewritten
-from apim_sandbox.cluster.embedded.runtime import ContainerStart, ImageError
+from apim_sandbox.cluster.embedded.runtime import PATIENCE, ContainerStart, ImageError
 from apim_sandbox.gateway.gateway import Gateway, virtual_gateway
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.hosts import HostTable
@@ -84,7 +84,7 @@ class TaskContainer:
         await self.ended.wait()
         return self.exit_code
 
-    async def stop(self) -> None:
+    async def stop(self, patience: float = PATIENCE) -> None:  # noqa: ARG002
         self.scope.cancel()
         await self.ended.wait()
 
