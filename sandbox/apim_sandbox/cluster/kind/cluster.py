@@ -9,7 +9,7 @@ from typing import Any, Literal
 import anyio
 
 from apim_emulators.core.context import Context
-from apim_emulators.core.events import ObjectApplied, TokenProjected
+from apim_emulators.core.events import ManifestRefused, ObjectApplied, TokenProjected
 from apim_emulators.core.jose import Jws, parse
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_emulators.webhook.model import USE_LABEL
@@ -23,6 +23,7 @@ from apim_sandbox.cluster.kind import patch
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi, Raw
 from apim_sandbox.cluster.kind.watch import Watcher
 from apim_sandbox.cluster.protocol import NONE, Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.documents import DocumentError
 
 GONE_TIMEOUT = 60.0  # seconds for a pod's graceful end
 Result = Literal["created", "configured", "unchanged"]
@@ -63,7 +64,13 @@ class KindCluster:
     # --- objects
 
     async def apply(self, documents: Iterable[tuple[str, str]]) -> list[Applied]:
-        found = manifests(documents, self._settings.default_namespace)
+        try:
+            return await self._apply(manifests(documents, self._settings.default_namespace))
+        except DocumentError as error:
+            self._context.journal.append(ManifestRefused(str(error.place), error.message, error.fix))
+            raise
+
+    async def _apply(self, found: list[Manifest]) -> list[Applied]:
         made = {
             namespace: await self._need_namespace(namespace)
             for namespace in dict.fromkeys(manifest.key.namespace for manifest in found)
