@@ -1,7 +1,7 @@
 """`--on kind`: one cluster for all scenarios; each begins with its own world and leaves no pod behind."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -10,18 +10,22 @@ import httpx
 from apim_emulators.core.events import PodChanged
 from apim_emulators.core.journal import Record
 from apim_sandbox.client import AsyncSandbox, SandboxError
+from apim_sandbox.client.shapes import PodShown
+from apim_sandbox.cluster.embedded.manifest import manifests
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.protocol import ClusterError, EventView, PodView
+from apim_sandbox.documents import DocumentError
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.instance import InstanceError
-from apim_sandbox.scenario.remote import GONE, WALLS, Pace, Remote, content, emptied, namespaces_of
+from apim_sandbox.scenario.remote import LOOK, WALLS, Pace, Remote, content
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
 
 # A container can't refuse to be connected to, but it can say nothing.
 _WALLS = {**WALLS, "no-answer": "no-answer"}
 PACE = Pace(rest=45.0, patience=30.0)
+GONE = 60.0  # seconds of real time for a scenario's pods to go
 
 
 @dataclass(slots=True)
@@ -122,3 +126,25 @@ def _connected(layout: Layout) -> AsyncSandbox:
         raise InstanceError(
             f"no kind sandbox called {layout.name} is up", f"apim-sandbox kind up --name {layout.name}"
         ) from None
+
+
+def namespaces_of(documents: Iterable[tuple[str, str]]) -> set[str]:
+    """Where the objects of manifests go."""
+    with suppress(DocumentError):
+        return {one.key.namespace for one in manifests(documents, "default") if one.key.namespace}
+    return set()
+
+
+async def emptied(sandbox: AsyncSandbox, applied: Sequence[tuple[str, str]]) -> None:
+    """Delete what was applied, and wait until no pod of it is left. Raises `SandboxError` when one stays."""
+    for document in applied:
+        with suppress(SandboxError):  # what was refused is not there
+            await sandbox.delete([document])
+    spaces = namespaces_of(applied)
+    left: list[PodShown] = []
+    with anyio.move_on_after(GONE):
+        while left := [pod for pod in await sandbox.pods() if pod["namespace"] in spaces]:  # noqa: ASYNC110
+            await anyio.sleep(LOOK)
+    if left:
+        names = ", ".join(f"{pod['namespace']}/{pod['name']}" for pod in left)
+        raise SandboxError(f"after {GONE:g} s these pods are still there: {names}")

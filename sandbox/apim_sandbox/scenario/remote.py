@@ -28,10 +28,7 @@ from apim_emulators.core.journal import Record
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_sandbox.assembly import actor_of
 from apim_sandbox.client import AsyncSandbox, SandboxError, check
-from apim_sandbox.client.shapes import PodShown
-from apim_sandbox.cluster.embedded.manifest import manifests
 from apim_sandbox.cluster.protocol import Attachment, EventView, PodView
-from apim_sandbox.documents import DocumentError
 from apim_sandbox.instance import StateDir
 from apim_sandbox.scenario.model import AddFault, Answer, CutOff, RotateKey
 from apim_sandbox.scenario.venue import ActionError
@@ -42,7 +39,6 @@ STRIDE = 5.0  # seconds of the sandbox's time at once: half of the gateway's pol
 BREATH = 0.08  # seconds of real time between strides
 QUIET = 0.4  # seconds of real time without a record: at rest
 LOOK = 0.1
-GONE = 60.0  # seconds of real time for a scenario's pods to go
 
 
 # The fault by which a host is cut off, by how.
@@ -293,25 +289,3 @@ def content(world: World) -> Mapping[str, Any]:
     """A world as its file holds it."""
     found: Mapping[str, Any] = world.model_dump(mode="json", by_alias=True)
     return found
-
-
-def namespaces_of(documents: Iterable[tuple[str, str]]) -> set[str]:
-    """Where the objects of manifests go."""
-    with suppress(DocumentError):
-        return {one.key.namespace for one in manifests(documents, "default") if one.key.namespace}
-    return set()
-
-
-async def emptied(sandbox: AsyncSandbox, applied: Sequence[tuple[str, str]]) -> None:
-    """Delete what was applied, and wait until no pod of it is left. Raises `SandboxError` when one stays."""
-    for document in applied:
-        with suppress(SandboxError):  # what was refused is not there
-            await sandbox.delete([document])
-    spaces = namespaces_of(applied)
-    left: list[PodShown] = []
-    with anyio.move_on_after(GONE):
-        while left := [pod for pod in await sandbox.pods() if pod["namespace"] in spaces]:  # noqa: ASYNC110
-            await anyio.sleep(LOOK)
-    if left:
-        names = ", ".join(f"{pod['namespace']}/{pod['name']}" for pod in left)
-        raise SandboxError(f"after {GONE:g} s these pods are still there: {names}")
