@@ -19,12 +19,13 @@ import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote_plus, urlencode
 
 import load
+from msgspec import to_builtins
 
 from apim_emulators.core import vocabulary as names
 from apim_sandbox.world.default import default_world
@@ -285,7 +286,7 @@ def main() -> None:
         "first_token_ms": round(sorted(wall for wall, _ in starts)[STARTS // 2]),
         "first_token_cpu_ms": round(sorted(cpu for _, cpu in starts)[STARTS // 2]),
         "load": [round(one, 1) for one in os.getloadavg()],
-        "rows": [asdict(row) for row in rows],
+        "rows": [to_builtins(row) for row in rows],
     }
     text = (
         f"{report['at'][:10]}, {report['machine']}, Python {report['python']}: "

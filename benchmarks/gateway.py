@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import to_builtins
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
@@ -133,8 +135,8 @@ def main() -> None:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "load": [round(one, 1) for one in os.getloadavg()],
-        "idle": asdict(idled),
-        "day": asdict(lived),
+        "idle": to_builtins(idled),
+        "day": to_builtins(lived),
     }
     text = (
         f"{now:%Y-%m-%d}, {report['machine']}, Python {report['python']}, load {report['load'][0]}.\n\n"

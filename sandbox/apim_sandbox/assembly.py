@@ -5,10 +5,10 @@ way to reach each other) comes in from outside.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
+from msgspec import Struct, field
 from starlette.types import ASGIApp
 
 from apim_emulators.core import vocabulary as names
@@ -33,8 +33,7 @@ ROOT_CA = "kube-root-ca.crt"  # the ConfigMap with the cluster's CA, in every na
 EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What an assembly is given. `store(name)` is the emulator's own; `http` reaches every host by name."""
 
     clock: MasterClock
@@ -73,8 +72,7 @@ class Surroundings:
         return ActorFaults(self.faults, actor, self.clock, clock, ActorJournal(self.sink, actor, clock))
 
 
-@dataclass(slots=True)
-class Assembly:
+class Assembly(Struct):
     """Some emulators of a world, ready to be served: `hosts` says which application answers where."""
 
     world: World

@@ -6,13 +6,14 @@ is an error, as is a key that is no scalar. Timestamps stay strings, as in Kuber
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from msgspec import Struct, field
 
 from apim_emulators.core.nearest import nearest as nearest
+from apim_emulators.core.records import Redacted
 
 MAX_CHARACTERS = 8 * 1024 * 1024
 MAX_DEPTH = 100
@@ -23,8 +24,7 @@ _STANDARD = "tag:yaml.org,2002:"
 _TEXT_TAGS = {_STANDARD + name for name in ("str", "timestamp", "binary", "value")}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(Struct, frozen=True, order=True):
     """Where something stands; line and column count from 1, 0 when unknown."""
 
     file: str
@@ -70,14 +70,15 @@ class DocumentError(ValueError):
         return (self, *self.others)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Redacted, frozen=True):
     """One YAML document: its data and the places of its keys and values."""
+
+    redacted: ClassVar = ("values", "keys")
 
     file: str
     value: Any
-    values: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
-    keys: Mapping[str, tuple[int, int]] = field(default_factory=dict, repr=False)
+    values: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def place(self, *path: str | int) -> Place:
         """Where the value at `path` stands; for what is absent, its nearest ancestor."""

@@ -1,15 +1,14 @@
 """Which application answers for which host: the sandbox's name service, for the edge and the wire alike."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from starlette.types import ASGIApp
 
 from apim_emulators.core import vocabulary as names
 
 
-@dataclass(slots=True)
-class HostTable:
+class HostTable(Struct):
     """Exact hosts, whole domains (`*.configuration.azure-api.net`), and hosts that come and go; lower case.
 
     `lookups` are asked last: an emulator's own word on names that its objects have been given.
@@ -39,8 +38,7 @@ class HostTable:
         return tuple({id(app): app for app in (*self.exact.values(), *self.domains.values())}.values())
 
 
-@dataclass(frozen=True, slots=True)
-class ByAddress:
+class ByAddress(Struct, frozen=True):
     """Routes `https://localhost` by the path's shape, to the default world's hosts.
 
     A path alone names no API Management service and no issuer, hence the default ones.

@@ -12,9 +12,10 @@ import fcntl
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct, to_builtins
 
 from apim_emulators.core.ids import Ids, RandomIds
 
@@ -29,8 +30,7 @@ class InstanceError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(Struct, frozen=True):
     """What the sandbox's parts prove themselves with; generated, and of no use elsewhere."""
 
     provider: str
@@ -47,8 +47,7 @@ class Secrets:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """Where a running sandbox listens. `pid` is 0 when it runs as containers."""
 
     pid: int
@@ -93,12 +92,12 @@ class StateDir:
             return Secrets(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             secrets = Secrets.generate(RandomIds())
-            write_private(path, json.dumps(asdict(secrets)))
+            write_private(path, json.dumps(to_builtins(secrets)))
             return secrets
 
     def publish(self, instance: Instance) -> None:
         """Tell others on this machine where the sandbox listens."""
-        write_private(self.path / "instance.json", json.dumps(asdict(instance), indent=2) + "\n")
+        write_private(self.path / "instance.json", json.dumps(to_builtins(instance), indent=2) + "\n")
 
     def running(self) -> Instance | None:
         """The sandbox that runs here, None when none does (a stale file counts for nothing)."""

@@ -5,8 +5,9 @@ a client that can't be told of the CA is named as such.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Platform = Literal["Linux", "macOS", "Windows"]
 
@@ -17,8 +18,7 @@ FOREIGN_PREFIXES = ("AZURE_", "ARM_", "IDENTITY_", "MSI_")
 FOREIGN_NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_DIR")
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """Where variables are not enough, and what to do there."""
 
     platforms: tuple[Platform, ...]
@@ -26,8 +26,7 @@ class Limit:
     instead: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pointing:
+class Pointing(Struct, frozen=True):
     """One client: the variables that it reads, the credential that uses them, a command to try it with.
 
     `trust` names the variable by which it learns of the CA. `options` are variables of its own whose

@@ -10,11 +10,12 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
+
+from msgspec import Struct, field
 
 from apim_sandbox.cli.run import pod_environment
 from apim_sandbox.client import Pod, Sandbox, SandboxError
@@ -38,8 +39,7 @@ class FaultNeverFiredWarning(UserWarning):
     """A test asked for a fault that had nothing to act on: it shows less than it seems to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A fault to be added, with what `Sandbox.faults.add` takes."""
 
     name: str
@@ -47,8 +47,7 @@ class Fault:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(Struct, frozen=True):
     """What a test starts with. Moves of the clock in seconds; skews by actor."""
 
     world: World = None
@@ -59,8 +58,7 @@ class Conditions:
     time_line: "Loaded | None" = None  # of a scenario, played before the test
 
 
-@dataclass(slots=True)
-class Sandboxes:
+class Sandboxes(Struct):
     """The live sandboxes of a test session, one for each world, each as it was for every test."""
 
     world: World = None
@@ -117,8 +115,7 @@ class Sandboxes:
             self._running.pop(others[0]).stack.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(Struct, frozen=True):
     sandbox: Sandbox
     stack: ExitStack
 

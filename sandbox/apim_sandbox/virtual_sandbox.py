@@ -11,11 +11,11 @@ run_virtual(main, seed=1)
 import tempfile
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import httpx
+from msgspec import Struct
 
 from apim_emulators.core.clock import MasterClock, VirtualTime
 from apim_emulators.core.events import WorldLoaded
@@ -48,8 +48,7 @@ class DefectError(AssertionError):
     """An application of ours raised: whatever the run showed, it is not to be trusted."""
 
 
-@dataclass(slots=True)
-class VirtualSandbox:
+class VirtualSandbox(Struct):
     """What a test or a scenario holds in its hands."""
 
     world: World
@@ -91,8 +90,7 @@ class VirtualSandbox:
         return await self.http.get(f"http://{pod_host(namespace, pod)}{path}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """The operator, known from the start."""
 
     who: Operator

@@ -6,9 +6,8 @@ reader half: by what it read, the caller holds the data action `getConfiguration
 gateway. Both must pass; the caller sees the same 403 for either.
 """
 
-from dataclasses import dataclass
-
 import anyio
+from msgspec import Struct
 
 from apim_emulators.apim.arm_reads import ArmReadError, ArmReads, Rbac
 from apim_emulators.apim.identity import IdentityError, ServiceIdentities
@@ -26,8 +25,7 @@ _MAX_KEPT = 10_000
 _Key = tuple[str, str, str]  # gateway, the service's identity, caller
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """`cause` is empty where access is granted."""
 
     reader: Half

@@ -5,10 +5,10 @@ Plain Starlette, one dispatch: which service, which gateway, who calls, may it, 
 
 import gzip
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -66,8 +66,7 @@ class Heartbeat(msgspec.Struct, rename="camel"):
     revision: str = ""
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What the journal will say of a request, filled as it becomes known."""
 
     operation: Operation = "other"

@@ -1,11 +1,11 @@
 """What the configuration API asks ARM, with the service's own identity, and how it reads the answers."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.apim.identity import ServiceIdentities
 from apim_emulators.apim.model import Service
@@ -36,8 +36,7 @@ class ArmReadError(Exception):
         super().__init__(f"{cause}: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class Rbac:
+class Rbac(Struct, frozen=True):
     """RBAC as it concerns one principal. `decision` is ARM's word on the service's right to read it.
 
     `fresh` where nothing of it was kept from an earlier read.
@@ -50,8 +49,7 @@ class Rbac:
     fresh: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     until: float
     definitions: dict[str, RoleDefinition]
     denials: tuple[DenyAssignment, ...]

@@ -1,12 +1,12 @@
 """Every error that API Management answers: below ARM, and on the configuration API. One table each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class ApimError:
+
+class ApimError(Struct, frozen=True):
     """`template` is filled by the caller's words; `source` names a document, an issue, or *ours*."""
 
     code: str

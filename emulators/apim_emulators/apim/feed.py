@@ -8,8 +8,9 @@ compaction to a snapshot follow the public logs, see the behaviours.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field, to_builtins
 
 from apim_emulators.apim.model import Api, Gateway, Service
 from apim_emulators.apim.parts import (
@@ -32,8 +33,7 @@ Operation = Literal["upsert", "delete"]
 Entities = Mapping[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class FeedEvent:
+class FeedEvent(Struct, frozen=True):
     """One change of one entity as a gateway is told of it. `data` is empty for a deletion."""
 
     revision: int
@@ -42,24 +42,21 @@ class FeedEvent:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where a gateway's feed stands. Events after `floor` are kept; those up to `floor` are gone."""
 
     revision: int
     floor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Events in order; `next_revision` is where the next page begins."""
 
     events: tuple[FeedEvent, ...]
     next_revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Compacted:
+class Compacted(Struct, frozen=True):
     """The feed no longer reaches back to `asked` (or never got there): a snapshot is needed."""
 
     asked: int
@@ -201,7 +198,7 @@ def apply(state: Entities, events: Iterable[FeedEvent]) -> dict[str, Mapping[str
 
 
 def event_json(event: FeedEvent) -> dict[str, Any]:
-    shown = asdict(event)
+    shown: dict[str, Any] = to_builtins(event)
     shown["revision"] = f"{event.revision:08x}"
     if event.operation == "delete":
         shown["data"] = None

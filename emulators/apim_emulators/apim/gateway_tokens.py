@@ -7,10 +7,11 @@ ours, after the sibling that Azure's direct management API uses.
 import hmac
 import re
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha512
 from typing import Literal
+
+from msgspec import Struct
 
 from apim_emulators.apim.model import GatewayKeys
 
@@ -27,8 +28,7 @@ GatewayTokenCause = Literal[
 _FORM = re.compile(r"(?P<id>[^&\s]{1,80})&(?P<expiry>[0-9]{12})&(?P<signature>[A-Za-z0-9+/]+={0,2})")
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayToken:
+class GatewayToken(Struct, frozen=True):
     """A token taken apart; `expires_at` in epoch seconds. Nothing is verified yet."""
 
     gateway: str

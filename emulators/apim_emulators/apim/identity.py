@@ -5,7 +5,6 @@ Azure's own is not public) and signs in with a certificate assertion. The token 
 before its end.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha1, sha256
 
@@ -13,6 +12,7 @@ import anyio
 import httpx
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec import Struct
 
 from apim_emulators.apim.model import Service, SystemIdentity
 from apim_emulators.apim.settings import ApimSettings
@@ -36,8 +36,7 @@ class IdentityError(Exception):
         super().__init__(f"{cause}: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     token: str
     renew_at: float
 

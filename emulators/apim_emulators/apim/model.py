@@ -1,11 +1,14 @@
 """API Management's nouns."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
+
+import msgspec
+from msgspec import Struct
+
+from apim_emulators.core.records import Redacted
 
 
-@dataclass(frozen=True, slots=True)
-class SystemIdentity:
+class SystemIdentity(Struct, frozen=True):
     """The service's system-assigned managed identity: a service principal in Entra."""
 
     principal_id: str
@@ -13,8 +16,7 @@ class SystemIdentity:
     tenant_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """An API Management instance. `id` is its full ARM resource id, `tenant_id` its subscription's.
 
     `host_names` are further host names of its configuration endpoint; `other_hosts` those of endpoints that
@@ -33,23 +35,21 @@ class Service:
     other_hosts: tuple[tuple[str, str], ...] = ()
     user_assigned: tuple[str, ...] = ()
     legacy_api: Literal["Enabled", "Disabled"] = "Enabled"
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return self.id.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class LocationData:
+class LocationData(Struct, frozen=True):
     name: str
     city: str | None = None
     district: str | None = None
     country_or_region: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """A self-hosted gateway resource; `name` is what `gateway.name` must say."""
 
     service_id: str
@@ -62,8 +62,7 @@ class Gateway:
         return f"{self.service_id}/gateways/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """An API's operation: `GET /users/{id}`."""
 
     name: str
@@ -72,8 +71,7 @@ class Operation:
     display_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiVersion:
+class ApiVersion(Struct, frozen=True):
     """An API's version and where a request says it: `scheme` is Segment, Query or Header, `key` its name."""
 
     name: str
@@ -81,8 +79,7 @@ class ApiVersion:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(Struct, frozen=True):
     """An API of the service. `path` is below the gateway's root, without slashes at its ends."""
 
     service_id: str
@@ -100,8 +97,7 @@ class Api:
         return f"{self.service_id}/apis/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayApi:
+class GatewayApi(Struct, frozen=True):
     """An API made available on a gateway."""
 
     gateway_id: str
@@ -112,16 +108,16 @@ class GatewayApi:
         return f"{self.gateway_id}/apis/{self.api_name}"
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayKeys:
+class GatewayKeys(Redacted, frozen=True):
     """A gateway's two keys: what gateway tokens are signed with."""
 
-    primary: str = field(repr=False)
-    secondary: str = field(repr=False)
+    redacted: ClassVar = ("primary", "secondary")
+
+    primary: str
+    secondary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """A running gateway as its last heartbeat told. `last_seen` in epoch seconds."""
 
     id: str

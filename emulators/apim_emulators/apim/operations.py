@@ -6,10 +6,10 @@ end is put off by `provisioning_seconds`, on the sandbox's clock. With 0 there i
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
+from msgspec import Struct
 
 from apim_emulators.apim.errors import OPERATION_NOT_FOUND, ApimRefusedError
 from apim_emulators.apim.model import Service
@@ -24,8 +24,7 @@ _LONGEST_WAIT = 15  # seconds between two questions
 _STATES: dict[Verb, str] = {"create": "Activating", "update": "Updating", "delete": "Terminating"}
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A write of the service `resource_id`; `started` and `ends` in epoch seconds."""
 
     id: str

@@ -5,15 +5,16 @@ in its `repr`, and so never reach the journal.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
+from msgspec import Struct, to_builtins
+
 from apim_emulators.core.clock import rfc3339
+from apim_emulators.core.records import Redacted
 from apim_emulators.core.store import Collection, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The policy document of a service, an API or an operation; `scope_id` is the owner's ARM id."""
 
     noun: ClassVar[str] = "policy"
@@ -25,15 +26,16 @@ class Policy:
         return f"{self.scope_id}/policies/policy"
 
 
-@dataclass(frozen=True, slots=True)
-class NamedValue:
+class NamedValue(Redacted, frozen=True):
     """A value that policies name as `{{display name}}`."""
+
+    redacted: ClassVar = ("value",)
 
     noun: ClassVar[str] = "namedValue"
     service_id: str
     name: str
     display_name: str
-    value: str = field(repr=False)
+    value: str
     secret: bool = False
     tags: tuple[str, ...] = ()
 
@@ -42,9 +44,10 @@ class NamedValue:
         return f"{self.service_id}/namedValues/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Redacted, frozen=True):
     """A certificate with its private key, both PEM. `expires_at` in epoch seconds."""
+
+    redacted: ClassVar = ("private_key",)
 
     noun: ClassVar[str] = "certificate"
     service_id: str
@@ -53,15 +56,14 @@ class Certificate:
     thumbprint: str
     expires_at: float
     certificate: str
-    private_key: str = field(repr=False)
+    private_key: str
 
     @property
     def id(self) -> str:
         return f"{self.service_id}/certificates/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """APIs that are subscribed to together."""
 
     noun: ClassVar[str] = "product"
@@ -75,16 +77,17 @@ class Product:
         return f"{self.service_id}/products/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Redacted, frozen=True):
     """Two keys for what `scope` names: an ARM id ending in `/apis`, `/apis/{name}` or `/products/{name}`."""
+
+    redacted: ClassVar = ("primary_key", "secondary_key")
 
     noun: ClassVar[str] = "subscription"
     service_id: str
     name: str
     scope: str
-    primary_key: str = field(repr=False)
-    secondary_key: str = field(repr=False)
+    primary_key: str
+    secondary_key: str
     state: str = "active"
     display_name: str = ""
 
@@ -93,8 +96,7 @@ class Subscription:
         return f"{self.service_id}/subscriptions/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class HostnameConfiguration:
+class HostnameConfiguration(Struct, frozen=True):
     """A host name of a gateway; `certificate_id` is the ARM id of a certificate of the service."""
 
     noun: ClassVar[str] = "hostnameConfiguration"
@@ -112,8 +114,7 @@ class HostnameConfiguration:
         return f"{self.gateway_id}/hostnameConfigurations/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateAuthority:
+class CertificateAuthority(Struct, frozen=True):
     """A certificate of the service, by its name, that signs for a gateway's back ends.
 
     `trusted` for a root; an intermediate is none.
@@ -176,8 +177,8 @@ def service_of(resource_id: str) -> str:
 
 def shown(part: Any) -> dict[str, Any]:
     """A noun's members as the journal may tell them: without those that its `repr` hides."""
-    hidden = {one.name for one in fields(part) if not one.repr}
-    return {name: value for name, value in asdict(part).items() if name not in hidden}
+    hidden = part.redacted if isinstance(part, Redacted) else ()
+    return {name: value for name, value in to_builtins(part).items() if name not in hidden}
 
 
 # --- what a gateway is told

@@ -1,10 +1,10 @@
 """APIs of a service, as far as a gateway is told of them."""
 
 import re
-from dataclasses import replace
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
+from msgspec.structs import replace
 from pydantic import Field
 
 from apim_emulators.apim.entity import (

@@ -1,6 +1,6 @@
 """What can be set on API Management."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import (
     ARM_HOST,
@@ -11,8 +11,7 @@ from apim_emulators.core.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ApimSettings:
+class ApimSettings(Struct, frozen=True):
     """Durations in seconds.
 
     `provider_secret` opens the internal routes between ARM, Entra and resource providers.

@@ -4,8 +4,9 @@ Every change is published to the feeds of the gateways that it concerns before t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apim_emulators.apim import feed
 from apim_emulators.apim.feed import Compacted, FeedEvent, Head, Page
@@ -19,15 +20,13 @@ from apim_emulators.core.keys import KeySource
 from apim_emulators.core.store import Collection, Store
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """An entity as a gateway was last told of it."""
 
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A private key and its certificate, PEM; in the state file only (mode 0600)."""
 
     private_key: str

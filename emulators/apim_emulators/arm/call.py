@@ -2,11 +2,11 @@
 
 import hmac
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi.routing import APIRoute
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,8 +40,7 @@ DECISION_HEADER = "x-sandbox-decision"  # ours: how RBAC decided, for resource p
 Body = TypeVar("Body", bound=BaseModel)
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """What is known of a request so far."""
 
     request: Request

@@ -1,12 +1,12 @@
 """Every error that ARM answers: code, status, text and where we know it from, in one table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class ArmError:
+
+class ArmError(Struct, frozen=True):
     """`template` is filled by the caller's words; `source` names a document, an issue, or *ours*."""
 
     code: str

@@ -1,7 +1,8 @@
 """`$filter` of Microsoft.Authorization's lists: pure. A conjunction of the few clauses that Azure takes."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _CLAUSE = re.compile(
     r"\s*(?:(?P<function>[A-Za-z]+)\(\s*(?:'(?P<argument>(?:[^']|'')*)')?\s*\)"
@@ -25,8 +26,7 @@ class FilterError(ValueError):
         self.position = position
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What a list was asked for; empty strings and False where it was not.
 
     `at_scope` leaves out what lies below the scope; `assigned_to` follows groups, `principal_id`

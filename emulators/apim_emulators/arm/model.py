@@ -1,6 +1,6 @@
 """ARM's nouns, beside RBAC's own in `core.rbac`."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from apim_emulators.arm.scopes import parse
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition
@@ -20,8 +20,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True):
     """`id` is the GUID. `management_groups` are the ids of those above it, the nearest first."""
 
     id: str
@@ -34,8 +33,7 @@ class Subscription:
         return f"/subscriptions/{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceGroup:
+class ResourceGroup(Struct, frozen=True):
     subscription_id: str
     name: str
     location: str = "westeurope"
@@ -46,8 +44,7 @@ class ResourceGroup:
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedCluster:
+class ManagedCluster(Struct, frozen=True):
     """An AKS cluster as far as `az aks show` reads it for the issuer. `id` is the full resource id."""
 
     id: str
@@ -60,8 +57,7 @@ class ManagedCluster:
         return parse(self.id).name
 
 
-@dataclass(frozen=True, slots=True)
-class UserAssignedIdentity:
+class UserAssignedIdentity(Struct, frozen=True):
     """`id` is the full resource id; `principal_id` and `client_id` are its service principal's in Entra."""
 
     id: str
@@ -76,8 +72,7 @@ class UserAssignedIdentity:
         return parse(self.id).name
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """Who wrote when: epoch seconds and object ids."""
 
     created_on: float = 0.0
@@ -86,8 +81,7 @@ class Audit:
     updated_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentRecord:
+class AssignmentRecord(Struct, frozen=True):
     """A role assignment as ARM keeps it."""
 
     assignment: RoleAssignment
@@ -95,8 +89,7 @@ class AssignmentRecord:
     audit: Audit = Audit()
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionRecord:
+class DefinitionRecord(Struct, frozen=True):
     """A role definition as ARM keeps it."""
 
     definition: RoleDefinition

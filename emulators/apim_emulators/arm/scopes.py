@@ -1,6 +1,6 @@
 """Resource ids and scopes: pure. Matching is case-insensitive throughout, as in ARM."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MANAGEMENT_GROUPS = "Microsoft.Management/managementGroups"
 ROLE_DEFINITIONS = "/providers/Microsoft.Authorization/roleDefinitions/"
@@ -27,8 +27,7 @@ class ScopeError(ValueError):
     """Not a resource id or scope; the message names the place."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceId:
+class ResourceId(Struct, frozen=True):
     """A parsed id. `types` and `names` run in parallel: the last provider's chain.
 
     `text` has the known words in their own spelling and the names as given. An id that ends in a

@@ -1,6 +1,6 @@
 """What can be set on ARM."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import APIM_PROVIDER_HOST, LOGIN_HOST
 
@@ -12,8 +12,7 @@ ARM_AUDIENCES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ArmSettings:
+class ArmSettings(Struct, frozen=True):
     """`provider_secret` opens the internal routes between ARM, Entra and resource providers.
 
     `role_propagation_seconds`: how long a written or deleted role or deny assignment takes to act

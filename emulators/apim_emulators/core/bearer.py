@@ -7,11 +7,11 @@ good are remembered, since thousands of gateways present theirs every 10 s.
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Literal
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from msgspec import Struct
 
 from apim_emulators.core.clock import Clock, rfc3339
 from apim_emulators.core.events import Token
@@ -27,8 +27,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MAX_JWKS = 1024 * 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who a good token speaks for. `object_id` is the service principal's (claim `oid`)."""
 
     object_id: str
@@ -41,8 +40,7 @@ class Caller:
     token: Token
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a token is not taken. `token` is absent where it could not be read."""
 
     cause: TokenCause

@@ -1,8 +1,9 @@
 """What a write to a resource provider's state tells the journal."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from apim_emulators.core.events import ResourceChanged
 
@@ -16,7 +17,7 @@ def resource_changed(
     before: Any,
     after: Any,
     by: str,
-    shown: Callable[[Any], Mapping[str, Any]] = asdict,
+    shown: Callable[[Any], Mapping[str, Any]] = to_builtins,
 ) -> ResourceChanged | None:
     """The event of a write from `before` to `after` (None: not there); None when it changed nothing.
 

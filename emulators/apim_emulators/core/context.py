@@ -1,8 +1,7 @@
 """What every emulator is given: its time, ids, journal, faults, and the way to call others."""
 
-from dataclasses import dataclass, field
-
 import httpx
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import Clock
 from apim_emulators.core.faults.actor import Asks, NoFaults
@@ -10,8 +9,7 @@ from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """`http` reaches every emulated host by its real name, over TLS live and in memory in virtual runs."""
 
     clock: Clock

@@ -1,12 +1,13 @@
-"""What a hop can report: one frozen dataclass a kind, the journal's whole vocabulary.
+"""What a hop can report: one frozen struct a kind, the journal's whole vocabulary.
 
 Emulators, gateway and cluster append these; the Walk, `explain`, scenarios and reports read them.
 Signatures and secrets never enter: a token appears as its decoded header and claims.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from apim_emulators.core.rbac import Decision
 
@@ -14,8 +15,7 @@ Json = Any  # a decoded JSON value: claims and headers keep the shape in which t
 Verdict = Literal["passed", "failed", "not-evaluable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """One check of a ladder. `expected` and `presented` are the two values that should be equal."""
 
     name: str
@@ -25,8 +25,7 @@ class Rung:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A token as it may be shown: header and claims, never the signature."""
 
     header: Mapping[str, Json]
@@ -36,8 +35,7 @@ class Token:
 # --- hop 1: the manifest
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectApplied:
+class ObjectApplied(Struct, frozen=True):
     """An object of a manifest reached the cluster. `place` is `file:line`, empty when unknown.
 
     `places` has `file:line:column` of fields that people get wrong, such as `serviceAccountName`,
@@ -55,8 +53,7 @@ class ObjectApplied:
     places: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRefused:
+class ManifestRefused(Struct, frozen=True):
     """The API server took nothing of what was applied. `place` is `file:line:column` of the first problem."""
 
     kind: ClassVar[str] = "cluster.refused"
@@ -68,8 +65,7 @@ class ManifestRefused:
 # --- hop 2: admission
 
 
-@dataclass(frozen=True, slots=True)
-class PodAdmitted:
+class PodAdmitted(Struct, frozen=True):
     """The API server asked the webhook about a pod, or did not.
 
     `outcome`: mutated; skipped (`reason` says why the webhook was not asked or changed nothing);
@@ -92,8 +88,7 @@ class PodAdmitted:
 # --- hop 3: projection
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccountTokenIssued:
+class ServiceAccountTokenIssued(Struct, frozen=True):
     """The cluster's issuer signed a token (TokenRequest)."""
 
     kind: ClassVar[str] = "oidc.token_issued"
@@ -104,8 +99,7 @@ class ServiceAccountTokenIssued:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProjected:
+class TokenProjected(Struct, frozen=True):
     """The kubelet wrote a token file, the first one or a renewal. Times in epoch seconds."""
 
     kind: ClassVar[str] = "cluster.projected"
@@ -120,8 +114,7 @@ class TokenProjected:
     renewal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PodChanged:
+class PodChanged(Struct, frozen=True):
     """A pod's phase or readiness changed."""
 
     kind: ClassVar[str] = "cluster.pod"
@@ -134,8 +127,7 @@ class PodChanged:
     ports: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentServed:
+class DocumentServed(Struct, frozen=True):
     """The issuer answered discovery or JWKS."""
 
     kind: ClassVar[str] = "oidc.served"
@@ -148,8 +140,7 @@ class DocumentServed:
 # --- hops 4 to 6: the exchange
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerFetched:
+class IssuerFetched(Struct, frozen=True):
     """Entra fetched an issuer's discovery document or keys. `error` is empty on success."""
 
     kind: ClassVar[str] = "entra.issuer_fetched"
@@ -161,8 +152,7 @@ class IssuerFetched:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialSeen:
+class CredentialSeen(Struct, frozen=True):
     """A federated identity credential that Entra compared the assertion with."""
 
     name: str
@@ -171,8 +161,7 @@ class CredentialSeen:
     audience: str
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAnswered:
+class TokenAnswered(Struct, frozen=True):
     """Entra answered a token request.
 
     `grant` says how the client proved who it is. `ladder` holds every check in Entra's order.
@@ -205,8 +194,7 @@ class TokenAnswered:
     expires_in: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TokenProxied:
+class TokenProxied(Struct, frozen=True):
     """A cluster's identity-binding proxy was asked to exchange a pod's token for an identity.
 
     `assertion_jti` is the pod's token's, `forwarded_jti` that of the assertion which Entra got instead;
@@ -226,8 +214,7 @@ class TokenProxied:
 # --- hops 7 and 8: configuration and authorization
 
 
-@dataclass(frozen=True, slots=True)
-class ArmAnswered:
+class ArmAnswered(Struct, frozen=True):
     """ARM answered a request. `decision` is absent where the caller could not be established."""
 
     kind: ClassVar[str] = "arm.request"
@@ -243,8 +230,7 @@ class ArmAnswered:
     uti: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
+class Half(Struct, frozen=True):
     """One half of the configuration API's verdict.
 
     `reader`: may the caller get this gateway's configuration? `validator`: may the service's own
@@ -257,8 +243,7 @@ class Half:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationAnswered:
+class ConfigurationAnswered(Struct, frozen=True):
     """The configuration API answered a gateway.
 
     `cause` is our stable name for a refusal (`reader-not-granted`, `validator-not-granted`,
@@ -287,8 +272,7 @@ class ConfigurationAnswered:
 # --- hop 9: the gateway
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAsked:
+class TokenAsked(Struct, frozen=True):
     """The gateway asked Entra for a token: the same request as `entra.token`, seen from the pod."""
 
     kind: ClassVar[str] = "gateway.token"
@@ -303,8 +287,7 @@ class TokenAsked:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationAsked:
+class ConfigurationAsked(Struct, frozen=True):
     """The gateway asked the configuration API: `apim.configuration` seen from the pod."""
 
     kind: ClassVar[str] = "gateway.configuration"
@@ -317,8 +300,7 @@ class ConfigurationAsked:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayChanged:
+class GatewayChanged(Struct, frozen=True):
     """The gateway's state: what it serves, from which revision, and what of its policies does not act."""
 
     kind: ClassVar[str] = "gateway.state"
@@ -332,8 +314,7 @@ class GatewayChanged:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayLogged:
+class GatewayLogged(Struct, frozen=True):
     """One line of the gateway's own log."""
 
     kind: ClassVar[str] = "gateway.log"
@@ -346,8 +327,7 @@ class GatewayLogged:
     exception: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestServed:
+class RequestServed(Struct, frozen=True):
     """The gateway served an API call."""
 
     kind: ClassVar[str] = "gateway.served"
@@ -363,8 +343,7 @@ class RequestServed:
 # --- beside the walk
 
 
-@dataclass(frozen=True, slots=True)
-class WorldLoaded:
+class WorldLoaded(Struct, frozen=True):
     """The sandbox started from a world."""
 
     kind: ClassVar[str] = "world.loaded"
@@ -373,8 +352,7 @@ class WorldLoaded:
     clusters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceChanged:
+class ResourceChanged(Struct, frozen=True):
     """An object of the cloud was made, changed or deleted, by the world or through Graph or ARM.
 
     `type` is the field's noun (`application`, `servicePrincipal`, `federatedIdentityCredential`,
@@ -391,8 +369,7 @@ class ResourceChanged:
     after: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class EventGridPublished:
+class EventGridPublished(Struct, frozen=True):
     """What API Management would tell Event Grid's subscribers: `type` and `data` by Event Grid's names."""
 
     kind: ClassVar[str] = "apim.event_grid"
@@ -401,8 +378,7 @@ class EventGridPublished:
     data: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GraphAnswered:
+class GraphAnswered(Struct, frozen=True):
     """Microsoft Graph answered a request; of a refusal `error` is the code, `message` its words."""
 
     kind: ClassVar[str] = "graph.request"
@@ -414,8 +390,7 @@ class GraphAnswered:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockMoved:
+class ClockMoved(Struct, frozen=True):
     """Somebody moved the sandbox's clock, or one actor's, or made it stand still or go on. Seconds."""
 
     kind: ClassVar[str] = "clock.moved"
@@ -425,8 +400,7 @@ class ClockMoved:
     frozen: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultFired:
+class FaultFired(Struct, frozen=True):
     """A fault did what it was asked to do; `id` is what it was added under."""
 
     kind: ClassVar[str] = "fault.fired"

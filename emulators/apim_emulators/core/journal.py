@@ -7,12 +7,12 @@ a `RemoteJournal`, which posts to the control service; that service gives the or
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import anyio
 import httpx
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.clock import Clock
 from apim_emulators.core.events import EVENT_TYPES, Event
@@ -21,8 +21,7 @@ from apim_emulators.core.vocabulary import Actor
 KEPT = 100_000  # records; the oldest go first
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One event with its place in the journal.
 
     `at` is the actor's own wall time in epoch seconds, `duration` in seconds. `sequence` counts

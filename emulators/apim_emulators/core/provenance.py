@@ -1,15 +1,15 @@
 """How sure we are of each emulated behaviour, kept as data beside the code that has it."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Label = Literal["documented", "observed", "assumed"]
 
 HEADER = "x-sandbox-provenance"
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """One emulated behaviour: what we do, how we know, and the test that would miss it.
 
     `label`: *documented* by its owner, *observed* in a public log or issue, or *assumed*: ours.

@@ -8,8 +8,9 @@ The decision carries the assignment that granted, or the nearest that did not an
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal["action", "dataAction"]
 # How an assignment failed to grant.
@@ -21,8 +22,7 @@ EVERYONE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """One block of a role definition; strings as in Azure, wildcards allowed."""
 
     actions: tuple[str, ...] = ()
@@ -31,8 +31,7 @@ class Permission:
     not_data_actions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RoleDefinition:
+class RoleDefinition(Struct, frozen=True):
     """`id` is the full resource id `…/roleDefinitions/{guid}`."""
 
     id: str
@@ -43,8 +42,7 @@ class RoleDefinition:
     custom: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RoleAssignment:
+class RoleAssignment(Struct, frozen=True):
     """`id` is the full resource id; `scope` where it was made."""
 
     id: str
@@ -54,8 +52,7 @@ class RoleAssignment:
     principal_type: str = "ServicePrincipal"
 
 
-@dataclass(frozen=True, slots=True)
-class DenyAssignment:
+class DenyAssignment(Struct, frozen=True):
     """`principals` are object ids, or `*` for everyone; `exclude_principals` are spared."""
 
     id: str
@@ -67,8 +64,7 @@ class DenyAssignment:
     applies_to_children: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(Struct, frozen=True):
     """An assignment in a decision: who, which role, where."""
 
     assignment_id: str
@@ -78,8 +74,7 @@ class Considered:
     miss: Miss | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """May `principal` do `action` at `scope`? `granted_by`, `denied_by` or `nearest` says why."""
 
     allowed: bool

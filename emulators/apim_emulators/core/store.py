@@ -1,25 +1,24 @@
 """A small revisioned store: what an emulator remembers.
 
 Every write gets the store's next revision and a `visible_at`: readers who ask *as of* a moment see
-only what was visible then, which is how propagation delays work. Values are frozen dataclasses.
+only what was visible then, which is how propagation delays work. Values are frozen structs.
 `MemoryStore` forgets at exit and snapshots in microseconds; `SqliteStore` writes through to a file,
 so that a killed sandbox comes back with every acknowledged write. One writer an emulator.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 T = TypeVar("T")
 ALWAYS = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class Change(Struct, Generic[T], frozen=True):
     """One write. `value` is None where the key was deleted; `visible_at` is in epoch seconds."""
 
     revision: int

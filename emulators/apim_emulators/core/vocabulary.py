@@ -1,7 +1,8 @@
 """The field's words as types. The same noun here, in YAML, in REST, on the command line and in docs."""
 
-from dataclasses import dataclass
 from typing import Literal, NewType
+
+from msgspec import Struct
 
 TenantId = NewType("TenantId", str)  # a GUID
 ClientId = NewType("ClientId", str)  # an application's appId, a GUID
@@ -42,8 +43,7 @@ class VocabularyError(ValueError):
     """A value that its noun does not allow; the message names the value and the rule."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ServiceAccountName:
+class ServiceAccountName(Struct, frozen=True, order=True):
     """A Kubernetes service account as `namespace/name`."""
 
     namespace: str
@@ -70,8 +70,7 @@ class ServiceAccountName:
         return f"{self.namespace}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Revision:
+class Revision(Struct, frozen=True, order=True):
     """A configuration revision; travels as 8 lower-case hex digits, as public gateway logs show it."""
 
     number: int

@@ -9,13 +9,13 @@ wire's own task group; bodies stream both ways; httpx's time-outs are kept on th
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import httpx
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from msgspec import Struct, field
 from starlette.types import ASGIApp, Message
 
 from apim_emulators.core.faults.gate import FaultGate
@@ -27,16 +27,14 @@ TransportFault = Callable[[httpx.Request], httpx.TransportError | None]
 _NAME_NOT_KNOWN = "[Errno -2] Name or service not known"
 
 
-@dataclass(slots=True)
-class Crash:
+class Crash(Struct):
     """An application raised: a defect of ours, whatever the client was told."""
 
     url: str
     error: Exception
 
 
-@dataclass(slots=True)
-class Wire:
+class Wire(Struct):
     """Hosts that can be reached, and what went wrong on the way. Made by `open_wire`."""
 
     find: FindApp

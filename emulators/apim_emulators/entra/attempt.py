@@ -1,11 +1,11 @@
 """Everything the checks of one token request look at, gathered beforehand, and what a check answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from msgspec import Struct
 
 from apim_emulators.core.events import Rung
 from apim_emulators.core.jose import Jws
@@ -30,8 +30,7 @@ _MAX_KEPT = 300  # characters of what a client presents
 Grant = Literal["federated-assertion", "certificate", "client-secret", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerKeys:
+class IssuerKeys(Struct, frozen=True):
     """An issuer's keys as last fetched: usable ones by `kid`; `seen` are all kids, usable or not.
 
     `unfit` are kids of keys that are no RSA keys.
@@ -44,8 +43,7 @@ class IssuerKeys:
     unfit: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class FetchFailure:
+class FetchFailure(Struct, frozen=True):
     """An issuer's discovery or keys could not be had.
 
     `reason`: no connection or no answer in time; TLS; an HTTP status, a refused redirect or size; a
@@ -56,8 +54,7 @@ class FetchFailure:
     detail: str
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """One token request with the directory's facts about it, as of `now` (Entra's time).
 
     Facts that the request does not lead to stay None or empty; checks that need them are then not

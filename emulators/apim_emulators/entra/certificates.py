@@ -1,18 +1,17 @@
 """Certificates, as far as signing in needs them: thumbprints, public keys, and Entra's own."""
 
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1, sha256
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from msgspec import Struct
 
 from apim_emulators.core.jose import JoseError, b64url
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateFacts(Struct, frozen=True):
     """What a certificate says. Thumbprints are base64url; times in epoch seconds."""
 
     der: bytes

@@ -8,8 +8,8 @@ Microsoft's look-up page knows.
 # ruff: noqa: E501  messages and sources stand as they are, a row must not wrap differently from its text
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from starlette.responses import Response
 
 from apim_emulators.core.clock import utc
@@ -36,8 +36,7 @@ _CONFIGURED_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorSpec:
+class ErrorSpec(Struct, frozen=True):
     """One refusal. `template` takes the values of its cause; `label` and `source` say how we know."""
 
     code: int
@@ -49,8 +48,7 @@ class ErrorSpec:
     error_uri: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why a request is refused: our stable `name`, Entra's `code`, what its message tells."""
 
     name: str
@@ -58,8 +56,7 @@ class Cause:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A cause as its caller will see it."""
 
     spec: ErrorSpec

@@ -8,9 +8,10 @@ there is no `or` (Microsoft's page on flexible federated identity credentials, a
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
+
+from msgspec import Struct
 
 MAX_EXPRESSION = 4096  # characters
 _COMPARISON = re.compile(r"\s*claims\['(?P<claim>[^'\\]+)'\]\s+(?P<operator>eq|matches)\s+'(?P<value>[^']*)'")
@@ -25,8 +26,7 @@ class ExpressionError(ValueError):
         self.position = position
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     claim: str
     operator: Literal["eq", "matches"]
     value: str
@@ -38,8 +38,7 @@ class Comparison:
         return presented == self.value if self.operator == "eq" else wildcard(self.value, presented)
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     comparisons: tuple[Comparison, ...]
 
     def evaluate(self, claims: Mapping[str, Any]) -> bool:

@@ -4,9 +4,10 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote_plus
+
+from msgspec import Struct, field
 
 from apim_emulators.core.vocabulary import LOGIN_HOST
 from apim_emulators.entra.model import GUID
@@ -17,8 +18,7 @@ _FORM_TYPE = "application/x-www-form-urlencoded"
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
+class TokenRequest(Struct, frozen=True):
     """What a client sent to a token endpoint.
 
     `tenant` is the path's segment as it came; `version` the endpoint's (1 takes `resource`, 2 `scope`).

@@ -1,11 +1,11 @@
 """Graph: applications, their secrets and certificates."""
 
 from base64 import b64encode
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 

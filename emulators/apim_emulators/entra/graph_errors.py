@@ -1,8 +1,8 @@
 """Every error of Microsoft Graph: one table, rendered in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from apim_emulators.core.clock import utc
@@ -10,8 +10,7 @@ from apim_emulators.core.http import json_response
 from apim_emulators.core.provenance import HEADER, Label
 
 
-@dataclass(frozen=True, slots=True)
-class GraphErrorSpec:
+class GraphErrorSpec(Struct, frozen=True):
     """One refusal of Graph; `template` takes named values."""
 
     name: str

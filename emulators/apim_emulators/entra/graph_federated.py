@@ -1,7 +1,6 @@
 """Graph: federated identity credentials of an application, by id, by name, with upsert."""
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from apim_emulators.core.vocabulary import Audience, Issuer, Subject

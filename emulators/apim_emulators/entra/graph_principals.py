@@ -1,8 +1,8 @@
 """Graph: service principals, users, groups, and directory objects by id."""
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 

@@ -6,9 +6,10 @@ booleans and null. `$select` picks properties, `$top` and `$skiptoken` page.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from apim_emulators.entra.graph_errors import GraphError
 
@@ -23,8 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a list; `next_skip` is absent on the last one."""
 
     items: list[dict[str, Any]]

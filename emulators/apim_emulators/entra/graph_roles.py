@@ -1,8 +1,8 @@
 """Graph: app role assignments, by which an application is granted permissions of an API, Graph's own too."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 

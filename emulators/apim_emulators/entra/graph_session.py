@@ -1,10 +1,10 @@
 """One request to Graph: who asks, what they may, and how changes are told to the journal."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -146,8 +146,7 @@ class Session:
         return f"https://{self._host()}/{'beta' if self.beta else 'v1.0'}"
 
 
-@dataclass(frozen=True, slots=True)
-class GraphRoute:
+class GraphRoute(Struct, frozen=True):
     """One operation below `/v1.0` and `/beta`."""
 
     method: str

@@ -4,11 +4,11 @@ They show the provider secret as a bearer token. Identities get a service princi
 to sign in with; ARM reads from here what a principal is and which groups it is in.
 """
 
-from dataclasses import replace
 from hmac import compare_digest
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route

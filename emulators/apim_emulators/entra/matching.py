@@ -1,8 +1,9 @@
 """Which federated credential an assertion matches, and which comes nearest when none does. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
 from apim_emulators.entra import expressions
@@ -12,8 +13,7 @@ from apim_emulators.entra.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """How an assertion compares with an application's credentials.
 
     `issuer`, `audience`, `subject`: whether some credential matches so far (each one narrows down the

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
+from msgspec import Struct
+
+from apim_emulators.core.records import Redacted
 from apim_emulators.core.vocabulary import (
     ARM_RESOURCE,
     CONFIGURATION_AUDIENCE,
@@ -28,16 +30,14 @@ TokenVersion = Literal[1, 2]
 PrincipalType = Literal["Application", "ManagedIdentity"]
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerPolicy:
+class IssuerPolicy(Struct, frozen=True):
     """A tenant's rule: assertions of `issuer` must carry the claim `enterprise` with one of `values`."""
 
     issuer: Issuer
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
+class Tenant(Struct, frozen=True):
     """A directory. `name` is its verified domain, such as `contoso.onmicrosoft.com`.
 
     `region_scope` shows up in its metadata. `cross_tenant_federation` off refuses assertions that
@@ -59,8 +59,7 @@ class Tenant:
             raise VocabularyError(f"tenant id {self.id!r} is not a GUID")
 
 
-@dataclass(frozen=True, slots=True)
-class AppRole:
+class AppRole(Struct, frozen=True):
     """A role that an application offers to its callers."""
 
     id: str
@@ -68,8 +67,7 @@ class AppRole:
     display_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(Struct, frozen=True):
     """An app registration. `app_id` is the client id, `object_id` only names the registration.
 
     `access_token_version` 1 is what Graph shows as null. `public_client` apps may not show a
@@ -95,16 +93,14 @@ class Application:
     other: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class RoleGrant:
+class RoleGrant(Struct, frozen=True):
     """An app role assignment: the principal holds `role` of the application `resource` (its appId)."""
 
     resource: ClientId
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServicePrincipal:
+class ServicePrincipal(Struct, frozen=True):
     """An application's or a managed identity's presence in a tenant: who signs in, whom RBAC knows.
 
     `graph_roles` are application permissions of Microsoft Graph, such as `Application.ReadWrite.All`.
@@ -128,8 +124,7 @@ class ServicePrincipal:
     other: str = "{}"
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A person, as far as role assignments need one."""
 
     object_id: ObjectId
@@ -138,8 +133,7 @@ class User:
     user_principal_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A security group; `members` are object ids of principals or of other groups."""
 
     object_id: ObjectId
@@ -150,8 +144,7 @@ class Group:
     mail_nickname: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FederatedIdentityCredential:
+class FederatedIdentityCredential(Struct, frozen=True):
     """Trust in one issuer's subject, compared exactly. `owner` is the application's object id, or for
     a user-assigned identity its service principal's.
 
@@ -169,22 +162,22 @@ class FederatedIdentityCredential:
     expression_version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordCredential:
+class PasswordCredential(Redacted, frozen=True):
     """A client secret: a salted SHA-256, never the secret. Times in epoch seconds."""
+
+    redacted: ClassVar = ("salt", "digest")
 
     key_id: str
     owner: ObjectId
     display_name: str
     hint: str
-    salt: str = field(repr=False)
-    digest: str = field(repr=False)
+    salt: str
+    digest: str
     start: float = 0.0
     end: float = 4_102_444_800.0
 
 
-@dataclass(frozen=True, slots=True)
-class KeyCredential:
+class KeyCredential(Struct, frozen=True):
     """A certificate to sign in with: PEM, both thumbprints as base64url. Times in epoch seconds."""
 
     key_id: str
@@ -197,8 +190,7 @@ class KeyCredential:
     end: float = 4_102_444_800.0
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionalAccessPolicy:
+class ConditionalAccessPolicy(Struct, frozen=True):
     """A workload-identity policy that blocks sign-in of `principals` (object ids; `*` is everyone)."""
 
     id: str
@@ -208,8 +200,7 @@ class ConditionalAccessPolicy:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """An API that tokens can be asked for, by an identifier URI or by its client id."""
 
     app_id: ClientId

@@ -1,8 +1,9 @@
 """What a client asks a token for, and the token's `aud` that follows. Pure."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 SUFFIX = "/.default"
 # MSAL Go and MSAL Java add these to client-credentials requests; they ask for nothing here.
@@ -12,8 +13,7 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 3.3
 Problem = Literal["", "missing", "malformed", "several", "not-default"]
 
 
-@dataclass(frozen=True, slots=True)
-class WantedScope:
+class WantedScope(Struct, frozen=True):
     """`resource` without the suffix, or the `problem` that there is with `text`."""
 
     text: str

@@ -1,9 +1,10 @@
 """What may be chosen about this Entra, each with its default. What Microsoft leaves open is a setting."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct, field
 
 NoMatch = Literal["granular", "2023", "2022"]
 # What can have a propagation delay of its own.
@@ -13,8 +14,7 @@ ObjectKind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Times in seconds.
 
     `no_match`: how an assertion that no credential matches is refused: with a code for the part that

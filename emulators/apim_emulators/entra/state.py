@@ -6,13 +6,17 @@ is in `Volatile`, which `forget()` empties.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apim_emulators.core.faults import Asks, PropagationDelay
 from apim_emulators.core.ids import derived_uuid
 from apim_emulators.core.jose import SigningKey
 from apim_emulators.core.keys import KeySource
+from apim_emulators.core.records import Redacted
 from apim_emulators.core.store import ALWAYS, Collection, MemoryStore
 from apim_emulators.core.vocabulary import ObjectId, TenantId
 from apim_emulators.entra.attempt import IssuerKeys
@@ -35,52 +39,48 @@ from apim_emulators.entra.model import (
 from apim_emulators.entra.settings import ObjectKind, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Federated:
+class Federated(Struct, frozen=True):
     """All federated credentials of one owner."""
 
     items: tuple[FederatedIdentityCredential, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Passwords:
+class Passwords(Struct, frozen=True):
     """All client secrets of one owner."""
 
     items: tuple[PasswordCredential, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """All certificates of one owner."""
 
     items: tuple[KeyCredential, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """Where an index points."""
 
     object_id: ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class EntraKey:
+class EntraKey(Redacted, frozen=True):
     """One of Entra's own signing keys with its certificate; `kid` is the certificate's x5t."""
 
+    redacted: ClassVar = ("pem",)
+
     kid: str
-    pem: str = field(repr=False)
+    pem: str
     certificate: str
     x5c: str
     number: int
 
 
-@dataclass(slots=True)
-class Volatile:
+class Volatile(Struct):
     """What a restart forgets."""
 
-    issuers: dict[str, IssuerKeys] = field(default_factory=dict)
-    assertions: dict[str, float] = field(default_factory=dict)  # replay protection: jti to expiry
-    calls: dict[str, list[float]] = field(default_factory=dict)
+    issuers: dict[str, IssuerKeys] = msgspec.field(default_factory=dict)
+    assertions: dict[str, float] = msgspec.field(default_factory=dict)  # replay protection: jti to expiry
+    calls: dict[str, list[float]] = msgspec.field(default_factory=dict)
 
 
 _RESOURCES: dict[str, Resource] = {

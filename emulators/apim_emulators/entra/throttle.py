@@ -5,9 +5,10 @@ Both are off unless the settings say otherwise. The front door's 429 is plain te
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import PlainTextResponse, Response
 
 from apim_emulators.core.faults import Asks, LoopDetection, TooManyRequests
@@ -21,8 +22,7 @@ from apim_emulators.entra.state import Directory
 MAX_TRACKED = 10_000  # counters; when there are more, all start again
 
 
-@dataclass(frozen=True, slots=True)
-class Throttled:
+class Throttled(Struct, frozen=True):
     """A client that is put off; `retry_after` is the seconds of the header, None without one."""
 
     cause: Cause

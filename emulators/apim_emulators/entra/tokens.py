@@ -6,10 +6,10 @@ are the service principal. `roles` is absent where none is granted.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.jose import JoseError, SigningKey, b64url, sign, unb64url
@@ -30,8 +30,7 @@ _ACR: Mapping[Grant, str] = {
 _GRAPH_WIDS = ["0997a1d0-0d1d-4acb-b408-d5ca73121e90"]
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """An access token; `expires_in` and `refresh_in` in seconds, `refresh_in` only for long ones."""
 
     compact: str

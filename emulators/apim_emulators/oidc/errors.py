@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class Status(Exception):  # noqa: N818  the API's own name for it
@@ -65,8 +67,7 @@ def too_large(limit: int) -> Status:
     return Status(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One field that is wrong: `kind` is `FieldValueInvalid` or `FieldValueRequired`, as in metav1."""
 
     path: str

@@ -1,9 +1,12 @@
 """The issuer's nouns: a cluster, its keys, and the Kubernetes objects that identity needs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from apim_emulators.core.records import Redacted
 from apim_emulators.core.vocabulary import (
     IDENTITY_BINDING_HOST,
     TOKEN_PROXY_DOMAIN,
@@ -22,8 +25,7 @@ KINDS: Mapping[Resource, str] = {
 RBAC_API = "rbac.authorization.k8s.io/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """What the API server's flags say about service-account tokens.
 
     `issuer` is `--service-account-issuer` byte for byte, `jwks_uri` is `--service-account-jwks-uri`
@@ -48,9 +50,9 @@ class Cluster:
             if "?" in url or "#" in url:
                 raise VocabularyError(f"service-account-{flag} {url!r} has a query or fragment")
         if not self.jwks_uri:
-            object.__setattr__(self, "jwks_uri", self.issuer.rstrip("/") + JWKS_PATH)
+            force_setattr(self, "jwks_uri", self.issuer.rstrip("/") + JWKS_PATH)
         if not self.api_audiences:
-            object.__setattr__(self, "api_audiences", (self.issuer,))
+            force_setattr(self, "api_audiences", (self.issuer,))
 
     @property
     def discovery_url(self) -> str:
@@ -58,8 +60,7 @@ class Cluster:
         return self.issuer.rstrip("/") + WELL_KNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityBinding:
+class IdentityBinding(Struct, frozen=True):
     """Lets pods of a cluster sign in as a user-assigned identity, whose issuer all its bindings share."""
 
     cluster: str
@@ -82,20 +83,20 @@ def token_proxy_host(cluster: str) -> str:
     return f"{cluster.lower()}.{TOKEN_PROXY_DOMAIN}"
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterKey:
+class ClusterKey(Redacted, frozen=True):
     """A key pair of a cluster's issuer. `signs`: new tokens use it; `published`: JWKS shows it."""
+
+    redacted: ClassVar = ("pem",)
 
     cluster: str
     kid: str
-    pem: str = field(repr=False)
+    pem: str
     number: int
     signs: bool
     published: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ApiObject:
+class ApiObject(Struct, frozen=True):
     """A Kubernetes object as it was put, with the metadata that the API server gives it."""
 
     resource: Resource
@@ -105,8 +106,7 @@ class ApiObject:
     manifest: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccount:
+class ServiceAccount(Struct, frozen=True):
     """Whom a token speaks for."""
 
     namespace: str
@@ -118,8 +118,7 @@ class ServiceAccount:
         return Subject(f"system:serviceaccount:{self.namespace}:{self.name}")
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """The object whose end ends the token."""
 
     kind: Literal["Pod", "Secret", "Node"]
@@ -127,8 +126,7 @@ class Bound:
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class BoundNode:
+class BoundNode(Struct, frozen=True):
     """The node of a bound pod; `uid` is empty when no such node object exists."""
 
     name: str

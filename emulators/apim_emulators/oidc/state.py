@@ -1,8 +1,9 @@
 """What the issuer remembers: clusters, their keys, and the objects that tokens speak of."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from apim_emulators.core.jose import SigningKey
 from apim_emulators.core.keys import KeySource, signing_key

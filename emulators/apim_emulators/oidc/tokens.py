@@ -5,8 +5,9 @@ Rules and texts are those of kubernetes/kubernetes `pkg/registry/core/serviceacc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.oidc.errors import Cause, Status, bad_request, invalid
@@ -35,8 +36,7 @@ REQUEST = Behaviour(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class BoundObjectRef:
+class BoundObjectRef(Struct, frozen=True):
     """`spec.boundObjectRef`."""
 
     kind: str
@@ -45,8 +45,7 @@ class BoundObjectRef:
     uid: str
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSpec:
+class TokenSpec(Struct, frozen=True):
     """`spec` of a TokenRequest after defaulting. `expiration` in seconds."""
 
     audiences: tuple[str, ...]
@@ -54,8 +53,7 @@ class TokenSpec:
     bound: BoundObjectRef | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lifetime:
+class Lifetime(Struct, frozen=True):
     """How long the token lives: `claimed` goes into exp, `reported` into the answer's status.
 
     They differ for the API-server token that is extended to a year; `warn_after` is then its old life.

@@ -1,12 +1,10 @@
 """What the binaries say about themselves: `--version` and the user agent (`pkg/version`)."""
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """One build; `version` is the image's tag. The defaults are upstream's v1.6.0."""
 
     version: str = "v1.6.0"

@@ -5,10 +5,10 @@ are answered without apiVersion and kind, as `writeResponse` does.
 """
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.webhook import goyaml
@@ -31,8 +31,7 @@ HTTP = Behaviour(
 _REVIEW = "v1.unversionedAdmissionReview"
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(Struct, frozen=True):
     """What the API server asks. `pod` is the object as it came, undecoded."""
 
     api_version: str

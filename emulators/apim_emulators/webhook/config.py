@@ -6,11 +6,12 @@ and their order are upstream's. Variables are read as envconfig does with the pr
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from errno import ENOENT
 from os import strerror
 from pathlib import Path
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import KUBERNETES_HOST, TOKEN_EXCHANGE_AUDIENCE
 from apim_emulators.webhook.annotations import quote
@@ -40,8 +41,7 @@ class ConfigError(ValueError):
     """The process would not start; the message is the one in its log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """The command line of `/manager`, with its defaults."""
 
     audience: str = ""
@@ -57,8 +57,7 @@ class Flags:
     custom_token_endpoint_audience: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The environment of the process, parsed and validated. `ca_selector` is a LabelSelector."""
 
     tenant_id: str
@@ -70,13 +69,13 @@ class Config:
     ca_data: str = ""
     ca_config_map: str = ""
     ca_signer: str = ""
-    ca_selector: Mapping[str, Any] | None = field(default=None)
+    ca_selector: Mapping[str, Any] | None = None
 
 
 def parse_flags(arguments: Sequence[str], profile: Profile) -> Flags:
     """Go's `flag` package: one or two dashes, `=` or the next argument. Raises `ConfigError`."""
     booleans = {"disable-cert-rotation", "version"}
-    known = {name.replace("_", "-"): name for name in Flags.__dataclass_fields__}
+    known = {name.replace("_", "-"): name for name in Flags.__struct_fields__}
     if not profile.custom_token_endpoint:
         known = {flag: name for flag, name in known.items() if not flag.startswith("custom-token-endpoint-")}
     found: dict[str, str | bool] = {}

@@ -5,8 +5,8 @@ from the webhook's own port 9443. Here they answer on the webhook's host beside 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -24,8 +24,7 @@ HEALTH = Behaviour(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """One named check for each of the two paths, both of them whether certificates are there."""
 
     ready: Callable[[], bool]

@@ -1,7 +1,8 @@
 """The webhook's metrics, under their documented names, in the Prometheus text format."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 PATH = "/mutate-v1-pod"
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
@@ -17,8 +18,7 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _MUTATION_HELP = "Distribution of how long it took for the azure-workload-identity mutation request"
 
 
-@dataclass(slots=True)
-class Histogram:
+class Histogram(Struct):
     """Counts by bucket, seconds."""
 
     bounds: tuple[float, ...]
@@ -42,8 +42,7 @@ class Histogram:
         yield f"{name}_count{{{labels}}} {self.count}"
 
 
-@dataclass(slots=True)
-class Metrics:
+class Metrics(Struct):
     """What has been counted since the start."""
 
     mutations: dict[str, Histogram] = field(default_factory=dict)

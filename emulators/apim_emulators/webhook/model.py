@@ -1,9 +1,11 @@
 """The webhook's nouns: what it is configured with, and its refusal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from msgspec import Struct
+
+from apim_emulators.core.records import Redacted
 from apim_emulators.core.vocabulary import KUBERNETES_HOST, TOKEN_EXCHANGE_AUDIENCE
 from apim_emulators.webhook.profiles import V1_6_0, Profile
 
@@ -21,16 +23,14 @@ INJECT_PROXY = "azure.workload.identity/inject-proxy-sidecar"
 PROXY_PORT = "azure.workload.identity/proxy-sidecar-port"
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """Why a pod is refused: the HTTP status code inside the response, and the message."""
 
     message: str
     code: int = 400
 
 
-@dataclass(frozen=True, slots=True)
-class CustomTokenEndpoint:
+class CustomTokenEndpoint(Struct, frozen=True):
     """ "Identity binding" (v1.6.0): pods with `annotation` exchange their token at a proxy in the cluster.
 
     At most one of `ca_data`, `ca_config_map` and `ca_signer` is set. `ca_selector` is a LabelSelector.
@@ -46,8 +46,7 @@ class CustomTokenEndpoint:
     ca_selector: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MutationConfig:
+class MutationConfig(Struct, frozen=True):
     """What the mutation depends on besides the pod and its service account."""
 
     tenant_id: str
@@ -60,12 +59,13 @@ class MutationConfig:
     custom: CustomTokenEndpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Redacted, frozen=True):
     """The webhook as a process: how it mutates, and whom it asks for service accounts."""
 
+    redacted: ClassVar = ("admin_token",)
+
     mutation: MutationConfig
-    admin_token: str = field(repr=False)
+    admin_token: str
     kubernetes_url: str = f"https://{KUBERNETES_HOST}"
     namespace: str = "azure-workload-identity-system"
     cert_dir: str = "/certs"  # --webhook-cert-dir: where tls.crt and tls.key are

@@ -1,9 +1,10 @@
 """The two generations of the webhook that are in the field: where the token is, and who wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
+
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 
@@ -22,8 +23,7 @@ PROFILES_BEHAVIOUR = Behaviour(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """One generation. `token_path` is inside `mount_path`; `overwrites`: same-named things are replaced."""
 
     name: ProfileName

@@ -7,11 +7,11 @@ else goes on to the node's metadata service (azure-workload-identity `pkg/proxy`
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import msgspec
+from msgspec import Struct
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -48,8 +48,7 @@ class ProxyError(ValueError):
     """The proxy can't start or get a token; the message is its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProxySettings:
+class ProxySettings(Struct, frozen=True):
     """The proxy's environment, as the webhook injects it. Make one with `proxy_settings`."""
 
     tenant_id: str
@@ -89,8 +88,7 @@ def scope_of(resource: str) -> str:
     return resource if resource.endswith("/.default") else f"{resource}/.default"
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """An access token; `expires_on` in epoch seconds."""
 
     token: str

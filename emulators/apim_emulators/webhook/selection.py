@@ -5,8 +5,9 @@ asked; the texts are those that a client of the API server sees.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.webhook.model import USE_LABEL
@@ -24,8 +25,7 @@ SELECTION = Behaviour(
 Operator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One of a selector's `matchExpressions`."""
 
     key: str
@@ -43,8 +43,7 @@ class Requirement:
         return self.key not in labels  # DoesNotExist
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Struct, frozen=True):
     """All requirements must hold; an empty selector selects everything."""
 
     match_labels: Mapping[str, str] = field(default_factory=dict)
@@ -64,8 +63,7 @@ class LabelSelector:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """The webhook's entry. `timeout` in seconds: what the API server takes where none is set."""
 
     object_selector: LabelSelector = LabelSelector({USE_LABEL: "true"})

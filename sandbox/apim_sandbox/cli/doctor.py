@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from apim_emulators.core.clock import SystemTime
 from apim_sandbox import __version__, documents

@@ -1,9 +1,10 @@
 """`fault`: break a running sandbox on purpose, see what acted, mend it again."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.faults import FaultError
@@ -21,8 +22,7 @@ from apim_sandbox.durations import DurationError, parse_duration, show_duration
 _LIMITS = ("tenant", "gateway", "path", "method")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the command line says; `rest` is a target and arguments as `name=value`."""
 
     name: str

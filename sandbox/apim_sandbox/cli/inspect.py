@@ -2,10 +2,10 @@
 
 import re
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
+from msgspec import to_builtins
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.journal import encode
@@ -26,7 +26,9 @@ def show_status(state_dir: Path | None, *, as_json: bool) -> int:
         status = sandbox.status()
         pods = sandbox.pods()
     if as_json:
-        where = {name: value for name, value in asdict(sandbox.instance).items() if name != "control_token"}
+        where = {
+            name: value for name, value in to_builtins(sandbox.instance).items() if name != "control_token"
+        }
         print_json({**status, "instance": where, "pods": pods})
         return 0
     instance = sandbox.instance

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record
@@ -133,8 +133,7 @@ def _call(layout: Layout, pod: PodShown) -> str:
     return anyio.run(get, backend="asyncio").strip()
 
 
-@dataclass(slots=True)
-class _Steps:
+class _Steps(Struct):
     """One line a step when it ends, with its time; on a terminal the steps under way are shown."""
 
     terminal: Terminal

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.events import ResourceChanged
@@ -25,8 +25,7 @@ Output = Literal["", "wide", "json", "yaml"]
 LOOK_AGAIN = 1.0  # seconds: not everything that a cluster does is in the journal
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A heading and what stands under it; `wide` columns only with `-o wide`."""
 
     heading: str
@@ -34,8 +33,7 @@ class Column:
     wide: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """Something that can be listed. `identity` tells one row from another while watching.
 
     A listing `of_cloud` is fetched again only when something was changed there: to read it is itself

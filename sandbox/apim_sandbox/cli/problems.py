@@ -1,7 +1,7 @@
 """Problems a user can cause, as messages that end with the next command; anything else is our defect."""
 
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BROKEN = 1
 USAGE = 2
@@ -11,8 +11,7 @@ DEFECT = 70
 INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class ExitStatus:
+class ExitStatus(NamedTuple):
     """An exit status and when a command ends with it."""
 
     number: int

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
@@ -22,8 +22,7 @@ START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
+class UpOptions(Struct, frozen=True):
     """What `up` was asked for; port 0 takes a free one."""
 
     state_dir: Path | None = None

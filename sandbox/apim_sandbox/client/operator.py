@@ -1,10 +1,9 @@
 """Who seeds and changes the world, and the form with which it signs in."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """A service principal with Owner in the default world."""
 
     tenant: str

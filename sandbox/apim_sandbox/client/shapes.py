@@ -4,11 +4,11 @@ Times are epoch seconds of the sandbox's clock, durations seconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import msgspec
+from msgspec import Struct
 
 from apim_sandbox.client.answers import SandboxError
 
@@ -114,8 +114,7 @@ class FaultShown(TypedDict):
     fired: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """What a program in a pod would see: `environment` to add to its own, and its volumes' directory."""
 
     environment: dict[str, str]
@@ -167,8 +166,7 @@ def _document(manifest: Manifest) -> dict[str, str]:
         raise SandboxError(f"manifest {manifest} can't be read: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(Struct, frozen=True):
     """A gateway's question for its configuration or changes: when, and what the configuration API answered.
 
     `status` is None when nobody answered; `error` then says why.

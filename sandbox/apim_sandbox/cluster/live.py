@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
+from msgspec.structs import replace
 
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster

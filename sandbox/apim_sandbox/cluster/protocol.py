@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from apim_emulators.core.vocabulary import ServiceAccountName
 
@@ -20,8 +21,7 @@ class ClusterError(ValueError):
         self.fix = fix
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Struct, frozen=True):
     """What Kubernetes accepts in silence and a person would want to know. `place` is file:line:column."""
 
     place: str
@@ -29,8 +29,7 @@ class Hint:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """What became of one object. `object` is `Kind/name`; `acted_on` is False for kinds merely kept."""
 
     object: str
@@ -41,8 +40,7 @@ class Applied:
     hints: tuple[Hint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PodView:
+class PodView(Struct, frozen=True):
     """A pod as `get pods` shows it. `ports` maps container ports to ports of this machine."""
 
     namespace: str
@@ -58,8 +56,7 @@ class PodView:
     started_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class EventView:
+class EventView(Struct, frozen=True):
     """A Kubernetes event; repeated ones are counted. Times in epoch seconds."""
 
     at: float
@@ -74,8 +71,7 @@ class EventView:
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """What a program needs to be a pod: its environment and the directory that holds its token."""
 
     namespace: str

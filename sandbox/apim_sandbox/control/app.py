@@ -7,13 +7,14 @@ demands a bearer token.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Header, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from msgspec import Struct, field
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.responses import Response
@@ -41,8 +42,7 @@ from apim_sandbox.world.seed import service_names
 NDJSON = "application/x-ndjson"
 
 
-@dataclass(slots=True)
-class Control:
+class Control(Struct):
     """What the control service steers. `status` answers `GET /status`; `token` guards a public listener."""
 
     clock: MasterClock

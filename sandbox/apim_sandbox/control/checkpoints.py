@@ -4,8 +4,9 @@ Back go the emulators' stores, the cluster's objects, the clock with its skews; 
 attachments and what the emulators only kept in memory end. The journal goes on.
 """
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from apim_emulators.core.journal import MemoryJournal
 from apim_sandbox.assembly import Assembly
@@ -21,8 +22,7 @@ class CheckpointError(ValueError):
     """A snapshot that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
+class _Checkpoint(Struct, frozen=True):
     """`stores` as `Stores.snapshot` gives them; the clock as `MasterClock.follow` takes it."""
 
     stores: dict[str, object]
@@ -31,8 +31,7 @@ class _Checkpoint:
     frozen: float | None
 
 
-@dataclass(slots=True)
-class Checkpoints:
+class Checkpoints(Struct):
     """Snapshots of a sandbox whose emulators are all in this process."""
 
     assembly: Assembly

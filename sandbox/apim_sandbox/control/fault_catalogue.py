@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from apim_emulators.core.faults import REGISTRY, Argument, Fault, arguments_of, known
 from apim_emulators.core.faults.model import STAGES
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One fault. `picture` is its file's head: where it sits."""
 
     name: str
@@ -23,7 +23,8 @@ class Entry:
     source: str
 
     def to_builtins(self) -> dict[str, Any]:
-        return asdict(self)
+        shown: dict[str, Any] = to_builtins(self)
+        return shown
 
 
 def catalogue() -> list[Entry]:

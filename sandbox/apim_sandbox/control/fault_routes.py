@@ -1,12 +1,12 @@
 """The control service's faults: what there is, what is in force, and who else has taken it over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import anyio
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -54,8 +54,7 @@ class Seen(BaseModel):
     version: int
 
 
-@dataclass(slots=True)
-class FaultDesk:
+class FaultDesk(Struct):
     """What the routes steer. `seen`: the version that each process which follows has taken over."""
 
     faults: Faults

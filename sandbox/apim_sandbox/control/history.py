@@ -6,10 +6,10 @@ clock, faults. Changes of the cloud go past it: they are in the journal, with th
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT = 1_000  # commands; the oldest go first
@@ -17,8 +17,7 @@ _READS = frozenset(("GET", "HEAD", "OPTIONS"))
 _NOT_TOLD = ("/journal", "/attachments", "/tokens", "/snapshots")  # programs' own, not people's
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One request that was answered with success. `at` is the sandbox's time in epoch seconds."""
 
     at: float
@@ -27,8 +26,7 @@ class Command:
     body: Any = None
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """The commands of this run, oldest first."""
 
     now: Callable[[], float]

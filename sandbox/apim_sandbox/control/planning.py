@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from apim_emulators.core.faults import (
     Calls,
@@ -21,8 +22,7 @@ from apim_sandbox.world.model import World
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRequest:
+class FaultRequest(Struct, frozen=True):
     """What somebody asks for. Times in epoch seconds, `lasting` in seconds; without `since`, from now on."""
 
     fault: str

@@ -7,11 +7,11 @@ copy or the new one, never half of one.
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import VocabularyError
@@ -47,8 +47,7 @@ class Lock(msgspec.Struct, frozen=True, rename="camel"):
     gateway_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """One gateway's backup directory; the directory is never made: a volume is mounted there or not."""
 
     directory: str

@@ -5,8 +5,9 @@ the workload identity article names is included.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 SettingType = Literal["text", "boolean", "number", "timespan", "address", "choice", "list"]
 
@@ -15,8 +16,7 @@ DEFAULT_AUDIENCE = "https://azure-api.net/configuration"
 DEFAULT_TIMEOUT = "00:01:40"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One documented setting. `default` is as the reference writes it, None where there is none.
 
     `acting` is False for a setting that this gateway knows and does nothing with.

@@ -1,10 +1,10 @@
 """The gateway's front: status, then host, routing, keys, policies, forwarding. Bodies stream both ways."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 
 import httpx
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -52,8 +52,7 @@ WILDCARDS = Behaviour(
 )
 
 
-@dataclass(slots=True)
-class DataPlane:
+class DataPlane(Struct):
     """An ASGI application; `configuration` gives what is in force, None before the first."""
 
     configuration: Callable[[], Configuration | None]

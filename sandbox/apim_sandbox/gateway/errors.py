@@ -1,15 +1,13 @@
 """Every error that the data plane answers: status, text, source."""
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 from starlette.responses import Response
 
 from apim_emulators.core.provenance import HEADER, Behaviour
 
 
-@dataclass(frozen=True, slots=True)
-class DataPlaneError:
+class DataPlaneError(Struct, frozen=True):
     status: int
     message: str
     behaviour: Behaviour

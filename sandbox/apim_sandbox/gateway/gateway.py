@@ -1,9 +1,9 @@
 """The gateway: one code base for a process of its own and for a task of a virtual run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 from starlette.types import ASGIApp
 
 from apim_emulators.core.clock import Clock
@@ -21,8 +21,7 @@ from apim_sandbox.gateway.token_source import HttpTokenSource, ReadFile, TokenSo
 from apim_sandbox.gateway.tokens import Authorization, EntraAuthorization, GatewayKeyAuthorization
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayParts:
+class GatewayParts(Struct, frozen=True):
     """What a gateway is given. `http` reaches the configuration API, `backend` the APIs' services.
 
     `trust` makes `backend` trust one more certificate authority. `tokens` is not used with a gateway

@@ -2,7 +2,8 @@
 
 import re
 import socket
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 HTTP_PORT, HTTPS_PORT = 8080, 8081
 DEFAULT = f"{HTTP_PORT}=0.0.0.0:{HTTP_PORT},{HTTPS_PORT}=0.0.0.0:{HTTPS_PORT}"
@@ -14,8 +15,7 @@ class ListenError(ValueError):
     """A place to listen on can't be used; the message says which and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """`port` is the pod's: 8081 speaks TLS, whatever the socket's own port is."""
 
     port: int

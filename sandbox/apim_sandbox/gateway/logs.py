@@ -4,10 +4,10 @@ A written line also goes to the journal, without colour.
 """
 
 import sys
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import msgspec
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import Clock, utc
 from apim_emulators.core.events import GatewayLogged
@@ -50,8 +50,7 @@ class StandardOutput:
         sys.stdout.flush()
 
 
-@dataclass(slots=True)
-class MemorySink:
+class MemorySink(Struct):
     """Lines kept in order: what `kubectl logs` would show of a virtual pod."""
 
     lines: list[str] = field(default_factory=list)

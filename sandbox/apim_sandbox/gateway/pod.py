@@ -1,10 +1,9 @@
 """Which pod a gateway is."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class PodIdentity:
+class PodIdentity(Struct, frozen=True):
     """The pod as its own process knows it; `ip` is empty where nobody says."""
 
     namespace: str

@@ -6,11 +6,12 @@ operation; every other statement, and every one with an expression, is named as 
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
+
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 
@@ -48,8 +49,7 @@ _UNTOUCHABLE = ("connection", "content-length", "keep-alive", "transfer-encoding
 _NAMED = re.compile(r"\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class SetHeader:
+class SetHeader(Struct, frozen=True):
     name: str
     action: ExistsAction
     values: tuple[str, ...]
@@ -65,8 +65,7 @@ class SetHeader:
             headers += [(name, value.encode("latin-1")) for value in self.values]
 
 
-@dataclass(frozen=True, slots=True)
-class ReturnResponse:
+class ReturnResponse(Struct, frozen=True):
     """Ends the pipeline with an answer of its own. The reason phrase does not travel."""
 
     status: int = 200
@@ -80,16 +79,14 @@ class ReturnResponse:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(Struct, frozen=True):
     """The request goes to the back end."""
 
 
 Step = SetHeader | ReturnResponse | Forward
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What happens to a request of one operation."""
 
     inbound: tuple[Step, ...] = ()

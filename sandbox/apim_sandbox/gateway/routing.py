@@ -1,9 +1,10 @@
 """Which API and operation a request is for: path prefixes first, then operation templates."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qs
+
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 from apim_sandbox.gateway.state import ApiData, OperationData
@@ -24,8 +25,7 @@ NO_OPERATIONS = Behaviour(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """`rest` is the part of the path after the API's own, with its leading slash; empty for none."""
 
     api: ApiData

@@ -8,10 +8,13 @@ in production.
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
+
+import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
+from apim_emulators.core.records import Redacted
 from apim_sandbox.gateway.catalogue import DEFAULT_AUDIENCE, DEFAULT_AUTHORITY, SETTINGS
 from apim_sandbox.gateway.tls import TlsSettings, settings_of
 
@@ -45,8 +48,7 @@ WORKLOAD_IDENTITY_INPUTS = Behaviour(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadIdentity:
+class WorkloadIdentity(Struct, frozen=True):
     """Sign in with the projected service-account token. What the webhook did not set is empty."""
 
     client_id: str
@@ -55,29 +57,30 @@ class WorkloadIdentity:
     authority: str = DEFAULT_AUTHORITY
 
 
-@dataclass(frozen=True, slots=True)
-class EntraApp:
+class EntraApp(Redacted, frozen=True):
     """Sign in as an application with a secret or a certificate; exactly one of them is set."""
+
+    redacted: ClassVar = ("client_secret",)
 
     client_id: str
     tenant_id: str
-    client_secret: str = field(default="", repr=False)
+    client_secret: str = ""
     certificate_path: str = ""
     authority: str = DEFAULT_AUTHORITY
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayToken:
+class GatewayToken(Redacted, frozen=True):
     """Sign in with a gateway access token: `value` travels as the Authorization header as it stands."""
 
-    value: str = field(repr=False)
+    redacted: ClassVar = ("value",)
+
+    value: str
 
 
 Authentication = WorkloadIdentity | EntraApp | GatewayToken
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+class LogSettings(Struct, frozen=True):
     """`telemetry.logs.std`, its level and its colour."""
 
     format: Literal["text", "none", "json"] = "text"
@@ -85,16 +88,14 @@ class LogSettings:
     color: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with a setting, or worth saying about it."""
 
     setting: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """All that acts. `timeout` in seconds. `endpoint` keeps its slashes: the service collapses them."""
 
     gateway_name: str
@@ -104,7 +105,7 @@ class Settings:
     disable_certificate_validation: bool = False
     timeout: float = 100.0
     logs: LogSettings = LogSettings()
-    tls: TlsSettings = field(default_factory=TlsSettings)
+    tls: TlsSettings = msgspec.field(default_factory=TlsSettings)
     backup_directory: str = "/apim/config"
     version: str = DEFAULT_VERSION
     notes: tuple[Problem, ...] = ()

@@ -3,7 +3,8 @@
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_emulators.core.provenance import Behaviour
 
@@ -42,8 +43,7 @@ LOCAL_CAS = Behaviour(
 _BOTH = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSettings:
+class TlsSettings(Struct, frozen=True):
     """Suites by OpenSSL's names, None for its own choice; the versions that back ends may speak."""
 
     server_suites: tuple[str, ...] | None = None

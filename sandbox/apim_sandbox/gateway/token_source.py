@@ -8,13 +8,13 @@ says counts from the moment of asking.
 import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 import httpx
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core import jose
 from apim_emulators.core.clock import Clock
@@ -36,8 +36,7 @@ _UNCONFIGURED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(Struct, frozen=True):
     """`expires_at` in epoch seconds of the gateway's clock; `uti`, `assertion_jti` empty when not known."""
 
     token: str
@@ -85,8 +84,7 @@ def authority_url(authority: str) -> str:
     return authority.rstrip(" /")
 
 
-@dataclass(slots=True)
-class HttpTokenSource:
+class HttpTokenSource(Struct):
     """The same request as azure-identity's, over an injected client: for virtual runs."""
 
     sign_in: EntraSignIn
@@ -183,8 +181,7 @@ def read_answer(content: bytes, asked: float, assertion_jti: str, *, by_msal: bo
     return AccessToken(token, asked + seconds, _member(token, "uti"), assertion_jti)
 
 
-@dataclass(slots=True)
-class AzureIdentityTokenSource:
+class AzureIdentityTokenSource(Struct):
     """A fresh azure-identity credential for each renewal, in a thread: for live runs only."""
 
     sign_in: EntraSignIn

@@ -6,11 +6,11 @@ characters are named, since printing them side by side would show no difference.
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """The first difference of `expected` and `presented`; `position` counts characters from 1."""
 
     position: int

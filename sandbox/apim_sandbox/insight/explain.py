@@ -1,7 +1,8 @@
 """From a target, or from the last thing that went wrong, to the reason."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from apim_emulators.core.events import (
     ArmAnswered,

@@ -1,7 +1,8 @@
 """What an explanation is made of. Renderers and scenarios read these; the causes write them."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from apim_emulators.core.events import Rung
 from apim_sandbox.insight.difference import Difference, compare
@@ -9,16 +10,14 @@ from apim_sandbox.insight.difference import Difference, compare
 Side = Literal["manifest", "cloud", "cluster", "clock", "program"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One line beside the explanation: a label and its value."""
 
     label: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """Two values that should have been equal, under the name of what they are."""
 
     what: str  # "subject", "issuer", ...
@@ -36,8 +35,7 @@ class Comparison:
         return difference.position if difference else None
 
 
-@dataclass(frozen=True, slots=True)
-class Mend:
+class Mend(Struct, frozen=True):
     """One change that would mend it.
 
     `where` is `file:line` or an object's name when known. `text` says what to change, for a
@@ -50,8 +48,7 @@ class Mend:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Why something failed. `cause` is a stable name for scenarios and tests."""
 
     cause: str

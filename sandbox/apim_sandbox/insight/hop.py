@@ -1,7 +1,8 @@
 """One hop of the Walk."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apim_emulators.core.events import Verdict
 from apim_sandbox.insight.explanation import Comparison
@@ -9,8 +10,7 @@ from apim_sandbox.insight.explanation import Comparison
 HopVerdict = Literal["ok", "failed", "info"]
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """Something to show under a hop: a labelled value, or (with `verdict`) the result of a check.
 
     Details of one `line` stand beside each other where there is room. `quiet` ones are left out of a
@@ -24,8 +24,7 @@ class Detail:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """Who called whom, for what, and how it went. `duration` in seconds, None when not measured.
 
     `records` are sequence numbers, the deciding one first.

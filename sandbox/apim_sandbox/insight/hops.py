@@ -1,7 +1,8 @@
 """The nine hops, each told from the events that prove it; None where nothing happened yet."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_emulators.core.events import (
     ConfigurationAnswered,
@@ -26,8 +27,7 @@ from apim_sandbox.insight.trace import PodName, Seen, Trace
 RESOURCE_CODES = frozenset({1002012, 70011, 500011, 50001, 650057, 65001, 53003})
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """The events of one attempt, joined by ids."""
 
     trace: Trace

@@ -6,8 +6,9 @@ nothing here goes by position except the choice of the newest among equals.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from apim_emulators.core.events import (
     ArmAnswered,
@@ -36,8 +37,7 @@ E = TypeVar("E", bound=Event)
 _TRACE_ID = re.compile(r"Trace ID: ([0-9a-f-]{36})")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen(Generic[E]):
+class Seen(Struct, Generic[E], frozen=True):
     """An event with its record: `event` is the record's event under its own type."""
 
     record: Record
@@ -48,8 +48,7 @@ class Seen(Generic[E]):
         return self.record.sequence
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PodName:
+class PodName(Struct, frozen=True, order=True):
     """A pod as `namespace/name`."""
 
     namespace: str

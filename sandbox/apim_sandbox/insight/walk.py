@@ -5,8 +5,9 @@ attempt: after a refusal it ends at the refusal, after a recovery it tells the w
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from apim_emulators.core.events import (
     ConfigurationAnswered,
@@ -23,8 +24,7 @@ from apim_sandbox.insight.trace import PodName, Seen, Trace
 __all__ = ["Attempt", "Detail", "Hop", "HopVerdict", "Walk", "attempts", "build", "chain_of", "walk_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """The hops of one pod's newest attempt, in order. `pod` is `namespace/name`, empty without one."""
 
     pod: str
@@ -46,8 +46,7 @@ class Walk:
         return sum(hop.duration or 0.0 for hop in self.hops if hop.number not in (5, 8))
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One request of a gateway for its configuration. `status` is None when no answer came."""
 
     pod: str

@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from apim_emulators.core.journal import Record
 from apim_sandbox.scenario.checks import describe, differences, shown
@@ -28,22 +29,19 @@ class Time(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """What a run is at, for when it never ends."""
 
     waiting_for: str = "the start"
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     line: Line
     event: Awaited
     seen: int = 0
 
 
-@dataclass(slots=True)
-class Agenda:
+class Agenda(Struct):
     """One run's. At the same time steps come before checks, and both in the file's order."""
 
     scenario: Scenario

@@ -1,10 +1,10 @@
 """What an expectation compares, and how it says what it saw instead."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.journal import Record
 from apim_sandbox.insight.explain import LAST, explain
@@ -21,8 +21,7 @@ from apim_sandbox.scenario.stage import Stage, text_of
 ABSENT = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """One expectation's outcome. `at` in seconds from the start; `place` is file:line:column."""
 
     at: float
@@ -33,8 +32,7 @@ class Verdict:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What a check compared: how it should be, and how it was."""
 
     ok: bool

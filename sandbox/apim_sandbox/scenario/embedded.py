@@ -7,10 +7,10 @@ into the part concerned, through that part's own state object.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from msgspec import Struct, field
 
 from apim_emulators.core.events import ClockMoved
 from apim_emulators.core.journal import Record
@@ -27,8 +27,7 @@ from apim_sandbox.virtual_sandbox import VirtualSandbox
 from apim_sandbox.world.model import World
 
 
-@dataclass(slots=True)
-class Embedded:
+class Embedded(Struct):
     """Meets `Venue` in virtual time: what is due happens at its tick, so that no check needs patience."""
 
     sandbox: VirtualSandbox

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 
 import anyio
 import httpx
+from msgspec import field
 
 from apim_emulators.core.events import PodChanged
 from apim_emulators.core.journal import Record
@@ -28,14 +28,13 @@ PACE = Pace(rest=45.0, patience=30.0)
 GONE = 60.0  # seconds of real time for a scenario's pods to go
 
 
-@dataclass(slots=True)
-class OnKind(Remote):
+class OnKind(Remote, kw_only=True):
     """Sees only the namespaces that it applied to: whatever else runs in the cluster is not its business.
 
     A gateway is called through the API server: its ports are on no port of this machine.
     """
 
-    api: KubernetesApi = field(kw_only=True)
+    api: KubernetesApi
     namespaces: set[str] = field(default_factory=set)
 
     def records(self) -> list[Record]:

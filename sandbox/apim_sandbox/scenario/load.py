@@ -1,10 +1,11 @@
 """From scenario files to scenarios, with every mistake shown where it stands."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from apim_sandbox import documents
 from apim_sandbox.documents import Document, DocumentError, Place
@@ -22,8 +23,7 @@ SUFFIXES = (".yaml", ".yml")
 NOT_SCENARIOS = ("causes.yaml",)  # the catalogue's own table
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A scenario with its file, and what its edits make of the default world and manifest."""
 
     scenario: Scenario

@@ -5,11 +5,11 @@ gateway ──► [answered elsewhere]  a firewall's page, a stale copy, a proxy
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import msgspec
+from msgspec import Struct, field
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,8 +29,7 @@ _FAILURES: Mapping[str, Callable[[], httpx.TransportError]] = {
 }
 
 
-@dataclass(slots=True)
-class Network:
+class Network(Struct):
     """The walls of one run, by host."""
 
     cut: dict[str, CutOff] = field(default_factory=dict)
@@ -41,8 +40,7 @@ class Network:
         return None if wall is None else _FAILURES[wall.how]()
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredElsewhere:
+class AnsweredElsewhere(Struct, frozen=True):
     """An application with somebody else's answer at one path."""
 
     inner: ASGIApp

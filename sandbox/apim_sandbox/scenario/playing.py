@@ -1,9 +1,9 @@
 """A scenario's time line in somebody's own sandbox, up to where its failure shows: for tests."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from anyio.from_thread import start_blocking_portal
+from msgspec.structs import replace
 
 from apim_sandbox.client import AsyncSandbox
 from apim_sandbox.scenario.agenda import Progress

@@ -46,7 +46,7 @@ def uncheckable(scenario: Scenario, document: Document) -> Iterator[DocumentErro
 def event_fields(kind: str) -> Iterator[str]:
     """The first-level fields of an event kind, `actor` besides."""
     yield "actor"
-    yield from EVENT_TYPES[kind].__dataclass_fields__
+    yield from EVENT_TYPES[kind].__struct_fields__
 
 
 def _moments(scenario: Scenario, timed: Timed, document: Document, path: Path) -> Iterator[DocumentError]:

@@ -3,7 +3,6 @@
 It is a real pod as far as identity goes: admitted by the webhook, with a token file that is renewed.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from msgspec import Struct
 
 from apim_emulators.core import jose
 from apim_emulators.core.vocabulary import (
@@ -29,8 +29,7 @@ from apim_sandbox.scenario.venue import Venue
 _EC_SECRET = 0x5A4DB0C5  # a test key that everybody may know
 
 
-@dataclass(slots=True)
-class Program:
+class Program(Struct):
     """Starts at its first sign-in and lives to the end of the run."""
 
     venue: Venue

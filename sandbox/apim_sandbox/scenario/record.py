@@ -7,9 +7,10 @@ cloud, from the journal's `resource.changed` of callers other than the world.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import utc
 from apim_emulators.core.events import ResourceChanged, WorldLoaded
@@ -27,8 +28,7 @@ _START = show_duration(0)
 _SETTLES = 5.0  # seconds that a recorded run goes on after what it is about
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """What a running sandbox tells. `world` is its world, `changes` what made it of the default one."""
 
     records: Sequence[Record]
@@ -38,8 +38,7 @@ class Session:
     changes: Sequence[WorldEdit] = ()
 
 
-@dataclass(slots=True)
-class Recording:
+class Recording(Struct):
     """A scenario's file as plain data, without `expect`; `left_out` is what no step can say."""
 
     document: dict[str, Any]

@@ -6,13 +6,13 @@ everybody has come to rest: the emulators, the embedded kubelet and the gateways
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import msgspec
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.events import (
@@ -52,16 +52,14 @@ WALLS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How slow a place is, in real seconds: until all is at rest, and until a check must be true."""
 
     rest: float
     patience: float
 
 
-@dataclass(slots=True)
-class Remote:
+class Remote(Struct):
     """Meets `Venue` over HTTP. `began` is the journal's number before the run."""
 
     sandbox: AsyncSandbox

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import anyio
 import trio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record, encode
+from apim_emulators.core.records import Redacted
 from apim_sandbox.client import SandboxError
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.insight.explain import LAST, explain
@@ -37,13 +39,14 @@ STEP_LIMIT = 3600.0  # seconds of the sandbox's time that one step may take
 TIME_LIMIT: Mapping[On, float] = {"embedded": 20.0, "live": 120.0, "kind": 240.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Redacted, frozen=True):
     """What a run showed. Times in seconds, `took` in real ones.
 
     `problem` says why the run itself failed; `skipped` why it did not take place. `healthy` is
     empty when all was well at the end, else what was not.
     """
+
+    redacted: ClassVar = ("records",)
 
     scenario: Scenario
     seed: int = 0
@@ -53,7 +56,7 @@ class Result:
     skipped: str = ""
     healthy: str = ""
     explanation: Explanation | None = None
-    records: tuple[Record, ...] = field(default=(), repr=False)
+    records: tuple[Record, ...] = ()
     took: float = 0.0
     on: On = "embedded"
 
@@ -252,8 +255,7 @@ async def _perform(stage: Stage, step: Step) -> None:
         raise ActionError(f"{named(step)} did not end within {STEP_LIMIT:g} s")
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A scenario run with its cause and without: what the catalogue must show of every entry."""
 
     broken: Result

@@ -1,10 +1,10 @@
 """One run of one scenario: its names resolved in the world, and what its checks look at."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from anyio.abc import TaskGroup
+from msgspec import Struct, field
 
 from apim_emulators.core.events import GatewayChanged
 from apim_emulators.core.ids import derived_uuid
@@ -19,8 +19,7 @@ from apim_sandbox.world.model import Subscription, World
 from apim_sandbox.world.seed import default_service_account
 
 
-@dataclass(slots=True)
-class Stage:
+class Stage(Struct):
     """One run of one scenario. `epoch` is when it began, in epoch seconds."""
 
     venue: Venue

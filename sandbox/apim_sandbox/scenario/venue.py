@@ -9,10 +9,10 @@ gets asked: see `places.py`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import httpx
+from msgspec import Struct
 
 from apim_emulators.core.journal import Record
 from apim_emulators.core.vocabulary import ServiceAccountName
@@ -24,8 +24,7 @@ from apim_sandbox.world.model import World
 On = Literal["embedded", "live", "kind"]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where to run; `layout` names the kind sandbox."""
 
     on: On = "embedded"

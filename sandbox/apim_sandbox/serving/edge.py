@@ -13,13 +13,13 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import anyio
 import uvicorn
 from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from msgspec import Struct, field
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -160,8 +160,7 @@ async def serving(
             server.should_exit = server.force_exit = True
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where the proxy connects for a host."""
 
     host: str
@@ -172,8 +171,7 @@ def _no_fault(_: str) -> ConnectionFault | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectProxy:
+class ConnectProxy(Struct, frozen=True):
     """HTTP CONNECT: `route(host)` says where an emulated host listens, None where it is not ours.
 
     `fault(host)` is asked at each connection what keeps it from being made.

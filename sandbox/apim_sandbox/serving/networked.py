@@ -8,11 +8,11 @@ this one                   : control service, CONNECT proxy for the host's progr
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import anyio
+from msgspec import Struct
 
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
@@ -37,8 +37,7 @@ from apim_sandbox.world.seed import default_service_account, service_names
 TLS_PORT, PROXY_PORT, CONTROL_PORT = 443, 8444, 8445
 
 
-@dataclass(frozen=True, slots=True)
-class ControlOptions:
+class ControlOptions(Struct, frozen=True):
     """`url` and `proxy_url` are how programs outside reach this container; `name_url` is how pods do.
 
     Without `proxy_url` they are on the same network and need no proxy. `outside` is the state directory
@@ -120,8 +119,7 @@ async def stopped() -> None:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class _Neighbours:
+class _Neighbours(Struct, frozen=True):
     """The proxy's way: an emulated host is where the network says, on 443."""
 
     world: World

@@ -16,12 +16,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import anyio.abc
 import httpx
+from msgspec import Struct
 
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults
@@ -39,8 +39,7 @@ GROUPS = (("oidc", "webhook"), ("entra",), ("arm", "apim"))
 START_TIMEOUT = 20.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(Struct, frozen=True):
     """Which emulators to serve here, and where the others and the control service are.
 
     Without `proxy` the others are reached by their names; `token` is the control service's. `signing_key`

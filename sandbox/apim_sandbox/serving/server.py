@@ -10,12 +10,12 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import anyio
+from msgspec import Struct, field
 
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, WorldLoaded
@@ -39,8 +39,7 @@ from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(Struct, frozen=True):
     """What to serve and where; port 0 takes a free one. Beyond loopback the control service wants a token.
 
     Without `keep` the emulators' state is in memory and ends with the sandbox.
@@ -58,8 +57,7 @@ class ServerOptions:
     keep: bool = True
 
 
-@dataclass(slots=True)
-class Listeners:
+class Listeners(Struct):
     """The three bound sockets and what others are told of them."""
 
     edge: socket.socket
@@ -241,8 +239,7 @@ async def _running(
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
+class Router(Struct, frozen=True):
     """Where the proxy connects: the edge for hosts of this process, another port for hosts elsewhere."""
 
     hosts: HostTable
@@ -257,8 +254,7 @@ class Router:
         return self.edge if self.hosts.find(host) is not None else None
 
 
-@dataclass(slots=True)
-class Status:
+class Status(Struct):
     """What `GET /status` and `GET /gateways` answer, read from the journal and the clock."""
 
     world: World

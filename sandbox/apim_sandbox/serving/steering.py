@@ -9,12 +9,12 @@ control ──POST https://login.microsoftonline.com/.apim-sandbox/entra/world�
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
+from msgspec import Struct
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -43,8 +43,7 @@ class SteeringError(ValueError):
     """What can't be done to an emulator; the message names the value and what there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Steering:
+class Steering(Struct, frozen=True):
     """Reaches into the emulators of one process, through their own state objects."""
 
     assembly: Assembly

@@ -9,10 +9,10 @@ a port of its own on loopback, which the pods' variables name instead of https:/
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -26,8 +26,7 @@ _CLIENTS_OWN = frozenset({"host", "content-length", "connection", "transfer-enco
 _OURS_AGAIN = frozenset({"content-length", "connection", "transfer-encoding", "date", "content-encoding"})
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """How pods reach the token proxy: `url` for their variables, `root_ca` (PEM) to verify it."""
 
     url: str

@@ -1,12 +1,12 @@
 """The worlds that come with the package: one for each way in which a gateway signs in."""
 
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class ReadyWorld:
+
+class ReadyWorld(Struct, frozen=True):
     """`mode` is what `config.service.auth` says in a gateway of this world."""
 
     file: str

@@ -1,7 +1,8 @@
 """Names in a world that point at other parts of it: every one that points at nothing. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_sandbox.world.model import Subscription, Tenant, World
 from apim_sandbox.world.resolve import UnknownNameError
@@ -9,8 +10,7 @@ from apim_sandbox.world.resolve import UnknownNameError
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Dangling:
+class Dangling(Struct, frozen=True):
     """One end is `path`, where the name is used; the other `declared_at`, where it should stand."""
 
     path: Path
@@ -22,8 +22,7 @@ class Dangling:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True):
     """Two things of one name: the later one at `path`, the earlier at `first`."""
 
     path: Path

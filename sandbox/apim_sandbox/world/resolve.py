@@ -1,8 +1,9 @@
 """What a world's names mean: principals, scopes and roles as object ids and resource ids. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_sandbox.documents import nearest
@@ -43,8 +44,7 @@ class UnknownNameError(LookupError):
         return f"declare it under {self.where}, or name one that is there"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True):
     """Whom a role can be assigned to. `name` is empty for a bare object id."""
 
     object_id: str

@@ -6,8 +6,9 @@ whether it was loaded now or by an earlier run, so that explanations can name it
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from apim_emulators.apim import model as apim
 from apim_emulators.apim.parts import HostnameConfiguration, NamedValue, Part, Policy
@@ -71,15 +72,17 @@ def announce_entra(directory: Directory, journal: Journal) -> None:
     """Tell the journal which applications, service principals and federated credentials there are."""
     for application in directory.list_applications():
         journal.append(
-            _created("application", application.object_id, application.display_name, asdict(application))
+            _created("application", application.object_id, application.display_name, to_builtins(application))
         )
         for credential in directory.list_federated_credentials(application.object_id):
             journal.append(
-                _created("federatedIdentityCredential", credential.id, credential.name, asdict(credential))
+                _created(
+                    "federatedIdentityCredential", credential.id, credential.name, to_builtins(credential)
+                )
             )
     for principal in directory.list_service_principals():
         journal.append(
-            _created("servicePrincipal", principal.object_id, principal.display_name, asdict(principal))
+            _created("servicePrincipal", principal.object_id, principal.display_name, to_builtins(principal))
         )
 
 
@@ -107,11 +110,11 @@ def announce_arm(state: ArmState, journal: Journal) -> None:
         assignment = record.assignment
         role = state.role_definition(assignment.role_definition_id)
         name = role.definition.role_name if role else ""
-        journal.append(_created("roleAssignment", assignment.id, name, asdict(assignment)))
+        journal.append(_created("roleAssignment", assignment.id, name, to_builtins(assignment)))
     for definition in (record.definition for record in state.role_definitions()):
         if definition.custom:
             journal.append(
-                _created("roleDefinition", definition.id, definition.role_name, asdict(definition))
+                _created("roleDefinition", definition.id, definition.role_name, to_builtins(definition))
             )
 
 

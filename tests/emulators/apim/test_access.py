@@ -1,9 +1,8 @@
 """The configuration API's two halves, over real HTTP to ARM; outside, every refusal looks the same."""
 
-from dataclasses import replace
-
 import anyio
 import pytest
+from msgspec.structs import replace
 from tests.emulators.arm.cloud import (
     GATEWAY,
     GROUP,

@@ -1,11 +1,11 @@
 """The configuration API as a gateway meets it."""
 
 import gzip
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from tests.emulators.arm.cloud import (
     APIM_VERSION,
     CONFIGURATION_HOST,

@@ -3,11 +3,12 @@
 # ruff: noqa: E501  a row of the table stays a row
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from msgspec.structs import replace
 
 from apim_emulators.core.jose import SigningKey, sign
 from apim_emulators.core.keys import signing_key

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.ids import SeededIds

@@ -4,11 +4,11 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from apim_emulators.core.faults import ActorFaults, Faults, Planned, make_fault
 from apim_emulators.core.journal import ActorJournal

@@ -4,11 +4,11 @@
 
 import json
 from base64 import b64encode, urlsafe_b64encode
-from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
+from msgspec.structs import replace
 
 from apim_emulators.core.events import CredentialSeen, Rung, Token
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE

@@ -1,7 +1,8 @@
 """Hand-made records: what the journal holds when a pod comes up, and when it does not."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from apim_emulators.core.events import (
     ArmAnswered,

@@ -1,9 +1,9 @@
 """Why something failed."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.sandbox.insight.story import (
     ACCESS,
     ACCOUNT,

@@ -1,9 +1,9 @@
 """What happened to a pod, joined by what really travels."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.sandbox.insight.story import (
     ADMITTED,
     ASKED,

@@ -1,11 +1,11 @@
 """The report is one file that needs nothing else, shows each walk, and says what it must."""
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from apim_sandbox.insight.walk import Walk
 from apim_sandbox.scenario.command import run_scenarios

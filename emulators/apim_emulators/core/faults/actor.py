@@ -1,8 +1,9 @@
 """The faults of one actor, as its component asks for them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from apim_emulators.core.clock import Clock
 from apim_emulators.core.events import FaultFired
@@ -49,8 +50,7 @@ class NoFaults:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class ActorFaults:
+class ActorFaults(Struct, frozen=True):
     """`time` is the sandbox's, by which windows open; `clock` the actor's own, maybe skewed."""
 
     faults: Faults

@@ -1,7 +1,6 @@
 """Taking an answer apart and putting it together again, for faults that change its body."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from starlette.types import ASGIApp, Message
 
 from apim_emulators.core.faults.model import Exchange
@@ -9,8 +8,7 @@ from apim_emulators.core.faults.model import Exchange
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A whole answer, its body never compressed."""
 
     status: int

@@ -1,9 +1,9 @@
 """ASGI middleware in front of one emulator: where transport faults act."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.faults.actor import ActorFaults
@@ -43,8 +43,7 @@ class FaultGate:
         return Facts(scope["method"], path, self._tenants(segments[1]), gateway)
 
 
-@dataclass(frozen=True, slots=True)
-class _Guarded:
+class _Guarded(Struct, frozen=True):
     acting: Acting
     faults: ActorFaults
     inner: ASGIApp

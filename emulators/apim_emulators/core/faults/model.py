@@ -8,11 +8,11 @@ client ──► connection ──► delay ──► body ──► answer ─�
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import httpx
 import msgspec
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.clock import Clock
@@ -40,8 +40,7 @@ class FaultError(ValueError):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """What a fault's file says of it. `targets` are the actors that can have it.
 
     `scoped_by`: the parts of `SCOPED_BY` that the fault can tell requests apart by; of a transport
@@ -82,8 +81,7 @@ class Fault(ABC):
         """What the journal says that it did: `waited 3 s`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request that has reached a fault, and where its answer goes."""
 
     scope: Scope

@@ -1,10 +1,10 @@
 """The faults in force: added and removed by whoever steers, asked for by whoever they concern."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from apim_emulators.core.events import FaultFired
 from apim_emulators.core.faults.model import STAGES, Fault, FaultError, Stage
@@ -14,8 +14,7 @@ from apim_emulators.core.journal import Record
 from apim_emulators.core.nearest import nearest
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A fault with its target (an actor) and scope. Raises `FaultError` where they do not go together."""
 
     id: str
@@ -57,16 +56,14 @@ def read_planned(value: Mapping[str, Any]) -> Planned:
     return Planned(value["id"], value["target"], fault, msgspec.convert(value["scope"], Scope))
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
+class Acting(Struct, frozen=True):
     """A fault that applies to a call, and the call's number."""
 
     planned: Planned
     call: int
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """The faults in force, in the order in which they were added.
 
     `fired` counts by id what the journal tells (see `note`), of removed ones too. `unable`: names of

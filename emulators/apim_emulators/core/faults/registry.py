@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from apim_emulators.core.faults.model import About, Fault, FaultError, Seconds, SignedSeconds, Stage
 from apim_emulators.core.nearest import nearest
@@ -18,8 +19,7 @@ REGISTRY: dict[str, type[Fault]] = {}
 BEHAVIOURS: dict[str, Behaviour] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """One argument of a fault. `kind` is how its values look, `default` None where it must be given."""
 
     name: str

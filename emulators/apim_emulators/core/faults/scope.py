@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
+
+from msgspec import Struct, field
 
 from apim_emulators.core.faults.model import FaultError
 from apim_emulators.core.nearest import nearest
@@ -12,8 +13,7 @@ _RANGE = re.compile(r"(\d+)?(\.\.)?(\d+)?")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Struct, frozen=True):
     """Call numbers from `first`, counted from 1, to `last` inclusive; None is without end."""
 
     first: int = 1
@@ -44,8 +44,7 @@ class Calls:
         return f"{self.first}..{'' if self.last is None else self.last}"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a request where a fault may act. `tenants`: each name of the tenant concerned."""
 
     method: str = ""
@@ -54,8 +53,7 @@ class Facts:
     gateway: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The limits of a fault; without any it acts always. Times in epoch seconds, `until` exclusive.
 
     Calls are counted among the requests that all other limits let through. `chance` is drawn from

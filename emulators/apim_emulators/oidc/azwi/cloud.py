@@ -4,9 +4,9 @@
 """
 
 import re
-from dataclasses import dataclass
 
 import httpx
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import ARM_HOST
 from apim_emulators.oidc.azwi.create import ArgumentError
@@ -15,8 +15,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _AUTHORIZATION_URI = re.compile(r'authorization_uri=".*/([0-9a-f\-]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class AuthArguments:
+class AuthArguments(Struct, frozen=True):
     """The flags that say who azwi signs in as."""
 
     method: str = "cli"
@@ -88,8 +87,7 @@ def subject_filter(subject: str) -> str:
     return f"subject eq '{subject}'"
 
 
-@dataclass(frozen=True, slots=True)
-class CloudError:
+class CloudError(Struct, frozen=True):
     """An answer that is no success: Graph's error `code`, or ARM's HTTP `status`; a bare `message`."""
 
     code: str = ""

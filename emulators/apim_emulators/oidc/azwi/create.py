@@ -4,8 +4,9 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 MIN_EXPIRATION = 3600
 MAX_EXPIRATION = 86400
@@ -15,8 +16,7 @@ class ArgumentError(ValueError):
     """What azwi prints when it refuses its arguments."""
 
 
-@dataclass(frozen=True, slots=True)
-class CreateData:
+class CreateData(Struct, frozen=True):
     """The arguments that phases look at; `expiration` in seconds."""
 
     namespace: str = ""

@@ -4,23 +4,22 @@ Renderers return lines; only `terminal` knows what a terminal is. Colour repeats
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import Literal
+
+from msgspec import Struct
 
 WIDTH = 100
 
 Style = Literal["", "dim", "strong", "ok", "failed", "info", "mark", "command"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     text: str
     style: Style = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line, without its line feed."""
 
     spans: tuple[Span, ...] = ()

@@ -1,7 +1,8 @@
 """Role assignments by the names that people know."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from apim_emulators.core.ids import RandomIds
 from apim_sandbox.client.answers import SandboxError
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 _AUTHORIZATION = "providers/Microsoft.Authorization"
 
 
-@dataclass(frozen=True, slots=True)
-class RoleAssignment:
+class RoleAssignment(Struct, frozen=True):
     """Who (`principal`, an object id) holds which role (by its name) where (`scope`)."""
 
     id: str

@@ -1,8 +1,9 @@
 # Written by scripts/docs from client/aio: change it there.
 """Federated identity credentials of applications by the names that people know."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import TOKEN_EXCHANGE_AUDIENCE
 from apim_sandbox.client.answers import SandboxError
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from apim_sandbox.client.sync.cloud import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class FederatedCredential:
+class FederatedCredential(Struct, frozen=True):
     """Which issuer's tokens, for which subject and audience, an application trusts."""
 
     name: str

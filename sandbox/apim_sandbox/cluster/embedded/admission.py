@@ -8,10 +8,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import httpx
+from msgspec import Struct, field
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodAdmitted
@@ -42,8 +42,7 @@ class AdmissionError(Exception):
     """The API server refuses the pod; the message is what its client sees."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookSettings:
+class WebhookSettings(Struct, frozen=True):
     """How the MutatingWebhookConfiguration is set. `timeout` in seconds."""
 
     url: str = f"https://{WEBHOOK_HOST}/mutate-v1-pod"

@@ -1,10 +1,10 @@
 """The identity part of the cluster's API, as its issuer serves it under kubernetes.default.svc."""
 
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct
 
 from apim_sandbox.cluster.embedded.objects import Raw
 
@@ -17,8 +17,7 @@ class ApiError(Exception):
     """The API could not be asked, or said no; the message is what the caller would log."""
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedToken:
+class IssuedToken(Struct, frozen=True):
     """A token with its expiry as RFC 3339, as TokenRequest answers."""
 
     token: str

@@ -9,8 +9,9 @@ names link through `..data`. So an update gives a file a new inode: who keeps it
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apim_emulators.core.clock import utc
 from apim_emulators.core.ids import Ids
@@ -18,8 +19,7 @@ from apim_emulators.core.ids import Ids
 DATA = "..data"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file's content and mode."""
 
     content: bytes

@@ -4,9 +4,10 @@ import json
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+from msgspec import Struct
 
 from apim_sandbox.cluster.embedded.objects import Raw, mapping
 
@@ -14,8 +15,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 HASH_LABEL = "pod-template-hash"
 
 
-@dataclass(frozen=True, slots=True)
-class PodState:
+class PodState(Struct, frozen=True):
     """A pod of a Deployment as the rollout sees it."""
 
     name: str
@@ -23,8 +23,7 @@ class PodState:
     ready: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What to do next: how many pods of the new template to make, which pods to delete."""
 
     create: int

@@ -1,8 +1,9 @@
 """The cluster's events, as `kubectl get events` has them: repeated ones are counted."""
 
 from collections import OrderedDict
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from apim_emulators.core.clock import Clock
 from apim_sandbox.cluster.protocol import EventView

@@ -1,6 +1,6 @@
 """The node's images: which are there, and what a pull policy makes of that."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from apim_emulators.core.provenance import Behaviour
 
@@ -14,8 +14,7 @@ PULL_POLICY = Behaviour(
 )
 
 
-@dataclass(slots=True)
-class ImageCache:
+class ImageCache(Struct):
     """Images that were pulled. Nothing is ever downloaded: pulling means remembering the name."""
 
     present: set[str] = field(default_factory=set)

@@ -1,10 +1,10 @@
 """One pod's life on the node: volumes, environment, containers, probes, restarts."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import anyio
+from msgspec import Struct, field
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodChanged
@@ -41,8 +41,7 @@ CRASH_LOOP = Behaviour(
 )
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """What one container shows."""
 
     reason: str = "ContainerCreating"

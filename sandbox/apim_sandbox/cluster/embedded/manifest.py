@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from apim_sandbox.cluster.embedded.objects import CLUSTER_SCOPED, Key, Raw
 from apim_sandbox.documents import Document, DocumentError, dotted, parse
@@ -12,8 +13,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """One object of a manifest. `at` is its path within the document (an item of a List)."""
 
     key: Key

@@ -1,8 +1,9 @@
 """Kubernetes objects as far as this cluster reads them; the raw object is always kept beside."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Raw = dict[str, Any]  # a Kubernetes object as its JSON
 
@@ -14,8 +15,7 @@ CLUSTER_SCOPED = {
 ACTED_ON = {"Namespace", "ServiceAccount", "ConfigMap", "Secret", "Deployment", "Pod"}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
+class Key(Struct, frozen=True, order=True):
     """What identifies an object; `namespace` is empty for cluster-scoped kinds."""
 
     kind: str
@@ -26,8 +26,7 @@ class Key:
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """An object of the cluster. `place` is where its manifest has it, `file:line`."""
 
     key: Key
@@ -36,8 +35,7 @@ class Stored:
     place: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A probe with Kubernetes' defaults (core/v1 Probe). Only httpGet and tcpSocket are carried out."""
 
     handler: Literal["httpGet", "tcpSocket", "other"]
@@ -51,8 +49,7 @@ class Probe:
     failure_threshold: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """A container of a pod. `ports` maps port names to numbers, unnamed ones under their number."""
 
     name: str
@@ -71,8 +68,7 @@ class Container:
         return reference if isinstance(reference, int) else self.ports.get(reference, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A pod's spec as this cluster reads it."""
 
     namespace: str

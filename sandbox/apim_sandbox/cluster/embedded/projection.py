@@ -7,8 +7,9 @@ again (k8s.io pkg/kubelet/token/token_manager.go).
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import TokenProjected
@@ -40,8 +41,7 @@ class VolumeError(Exception):
     """A volume can't be set up; the message is the kubelet's."""
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     """A token that is in a file."""
 
     jws: Jws

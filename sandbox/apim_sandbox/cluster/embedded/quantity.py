@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+
+from msgspec import Struct
 
 from apim_sandbox.cluster.embedded.objects import Pod
 
@@ -23,8 +24,7 @@ def quantity(text: str) -> Fraction:
     return Fraction(match[1]) * _UNITS[match[2]]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSize:
+class NodeSize(Struct, frozen=True):
     """A node's allocatable resources."""
 
     name: str = "contoso-node"

@@ -1,8 +1,9 @@
 """What starts containers: processes live, tasks in virtual runs."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 
@@ -11,8 +12,7 @@ class ImageError(Exception):
     """A runtime that can't run an image says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStart:
+class ContainerStart(Struct, frozen=True):
     """Everything a container is started with. `mounts` maps in-pod paths to directories of this machine."""
 
     namespace: str

@@ -1,8 +1,9 @@
 """How an embedded cluster is set up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from apim_emulators.core.vocabulary import KUBERNETES_HOST, ServiceAccountName
 from apim_sandbox.cluster.embedded.admission import WebhookSettings
@@ -13,8 +14,7 @@ from apim_sandbox.world.model import World
 NO_TLS = "# no certificate authority: connections in virtual time have no TLS\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterSettings:
+class ClusterSettings(Struct, frozen=True):
     """`accounts` exist from the start, `cached_images` are on the node.
 
     `identities` maps service accounts that a federated credential of the world names to client ids:

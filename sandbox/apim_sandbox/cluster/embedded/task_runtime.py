@@ -1,11 +1,11 @@
 """Starts gateways as tasks of a virtual run: same code, no process, no socket, no thread."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
+from msgspec import Struct, field
 from starlette.types import Message, Scope
 
 from apim_emulators.core.journal import ActorJournal
@@ -53,8 +53,7 @@ def _probe_scope(host: str, path: str) -> Scope:
     }  # fmt: skip
 
 
-@dataclass(slots=True)
-class TaskContainer:
+class TaskContainer(Struct):
     """A gateway that runs as a task; its ports answer on the wire."""
 
     host: str
@@ -117,8 +116,7 @@ class TaskContainer:
         return self.log.follow()
 
 
-@dataclass(slots=True)
-class TaskRuntime:
+class TaskRuntime(Struct):
     """Runs the gateway's image as a task in `tasks`; `accepts(image)` says which images are the gateway's."""
 
     around: Surroundings

@@ -8,13 +8,13 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import anyio
 import httpx
+from msgspec import Struct, field
 
 from apim_sandbox.cluster.kind.kubeconfig import Access, read_kubeconfig
 from apim_sandbox.cluster.protocol import ClusterError
@@ -35,8 +35,7 @@ class ApiError(ClusterError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """Where objects of a kind live."""
 
     prefix: str  # /api/v1 or /apis/GROUP/VERSION
@@ -52,8 +51,7 @@ class Kind:
         return "/".join([*parts, name] if name else parts)
 
 
-@dataclass(slots=True)
-class KubernetesApi:
+class KubernetesApi(Struct):
     """An API server by its kubeconfig file; the file is read again when the cluster was made anew."""
 
     kubeconfig: Path

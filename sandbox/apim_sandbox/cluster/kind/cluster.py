@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+from msgspec import Struct, field
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ManifestRefused, ObjectApplied, TokenProjected
@@ -29,8 +29,7 @@ GONE_TIMEOUT = 60.0  # seconds for a pod's graceful end
 Result = Literal["created", "configured", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class KindSettings:
+class KindSettings(Struct, frozen=True):
     """How the adapter sees its cluster.
 
     `image` runs as the gateway; `control` and `token` are what its pods use to reach the control service;

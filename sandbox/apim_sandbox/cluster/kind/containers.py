@@ -2,10 +2,11 @@
 
 import json
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from apim_emulators.core import vocabulary as names
 from apim_sandbox.assembly import issuer_hosts
@@ -22,8 +23,7 @@ IMAGE_USER = 10001
 STATE, KEYS, ACCESS = "/var/lib/apim-sandbox", "/run/apim-sandbox/keys", "/run/apim-sandbox/access"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One container: its command, the names it answers to, and what of this machine it sees."""
 
     name: str

@@ -4,23 +4,24 @@ import base64
 import binascii
 import ssl
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
+from apim_emulators.core.records import Redacted
 from apim_sandbox.cluster.protocol import ClusterError
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Redacted, frozen=True):
     """Where an API server is and how to be its administrator; PEM texts."""
+
+    redacted: ClassVar = ("key",)
 
     server: str
     ca: str
     certificate: str
-    key: str = field(repr=False)
+    key: str
 
     def context(self) -> ssl.SSLContext:
         """A TLS context that trusts this cluster alone and presents the client certificate."""

@@ -12,8 +12,9 @@ DIR/sandbox/         the sandbox's state directory, shared by its containers: CA
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
 
 from apim_sandbox.instance import InstanceError, StateDir, default_state_dir, write_private
 
@@ -23,16 +24,14 @@ SPEC_LABEL = "apim-sandbox.spec"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Loopback ports of this machine."""
 
     control: int
     proxy: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The names and places of the sandbox called `name`."""
 
     name: str
@@ -131,7 +130,7 @@ class Layout:
     def remember(self, ports: Ports, **asked: object) -> None:
         write_private(
             self.directory / "kind.json",
-            json.dumps({"name": self.name, "ports": asdict(ports), **asked}) + "\n",
+            json.dumps({"name": self.name, "ports": to_builtins(ports), **asked}) + "\n",
         )
 
 

@@ -1,7 +1,8 @@
 """The cluster itself: made with kind, recognized as ours, taken up again, removed."""
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_sandbox.cluster.kind import tools
 from apim_sandbox.cluster.kind.config import kind_config
@@ -12,8 +13,7 @@ from apim_sandbox.world.model import Cluster
 CREATE_TIMEOUT = 600.0  # seconds; a node image may have to be fetched
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """The node container as the engine has it."""
 
     id: str

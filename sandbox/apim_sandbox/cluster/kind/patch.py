@@ -6,8 +6,9 @@ names the parts that are wanted (`image requests ca control`, all of them by def
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Raw = dict[str, Any]
 GATEWAY_IMAGE = "mcr.microsoft.com/azure-api-management/gateway"
@@ -22,8 +23,7 @@ REQUESTS = {"cpu": "100m", "memory": "128Mi"}
 _COMMAND = ["python", "-m", "apim_sandbox.gateway"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One difference: where, what stood there, what stands there now, and why."""
 
     path: str

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import anyio
+from msgspec import Struct
 
 from apim_sandbox.instance import InstanceError
 
@@ -22,8 +22,7 @@ class ToolError(InstanceError):
     """A program failed; the message is the cause in its words, `hint` the next command to type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """What is installed."""
 
     docker: str

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
+from msgspec import Struct
 
 from apim_emulators.core.clock import SystemTime
 from apim_sandbox.cluster.kind import admission, containers, image, keys, node, tools, webhook
@@ -25,8 +26,7 @@ CONTROL_TIMEOUT = 60.0  # seconds
 API_TIMEOUT = 180.0  # a stopped node takes its time to find itself again
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
+class UpOptions(Struct, frozen=True):
     """What `kind up` was asked for."""
 
     layout: Layout

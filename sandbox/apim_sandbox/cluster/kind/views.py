@@ -1,8 +1,9 @@
 """What a real pod's object says: phase, reason, what admission added, where its token is. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from apim_emulators.webhook.selection import WEBHOOK_NAME, Configuration, LabelSelector
 from apim_sandbox.cluster.embedded.admission import added
@@ -18,8 +19,7 @@ TOKEN_FILE_VARIABLE = "AZURE_FEDERATED_TOKEN_FILE"
 _WAITING = {"ContainerCreating", "PodInitializing"}
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFile:
+class TokenFile(Struct, frozen=True):
     """A projected service-account token: in which container, where, and for whom it is meant."""
 
     container: str
@@ -27,8 +27,7 @@ class TokenFile:
     audience: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
+class Mutation(Struct, frozen=True):
     """What a webhook added to a pod."""
 
     env: Mapping[str, str]

@@ -1,6 +1,6 @@
 """Who asks, at which tenant, for what, and whether Entra is well: the codes beside the assertion."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from apim_emulators.core.events import TokenAnswered
 from apim_sandbox.insight import codes

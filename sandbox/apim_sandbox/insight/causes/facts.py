@@ -3,7 +3,8 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.events import (
@@ -21,8 +22,7 @@ from apim_sandbox.insight.hops import audiences
 from apim_sandbox.insight.trace import PodName, Seen, Trace, claim
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A record to be explained, with all that is known around it."""
 
     trace: Trace

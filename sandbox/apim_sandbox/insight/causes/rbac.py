@@ -1,7 +1,8 @@
 """The configuration API's 403: which of its two halves failed, and what came nearest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_emulators.core.events import ArmAnswered, ConfigurationAnswered, Half, ResourceChanged
 from apim_emulators.core.rbac import Considered, Decision, Permission, covers, grants, role_guid
@@ -16,8 +17,7 @@ VALIDATOR_ROLE = "API Management Configuration API Access Validator Service Role
 PROPAGATION = 600.0  # seconds; Microsoft's RBAC troubleshooting page: up to 10 minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """What is particular to one half."""
 
     name: str  # "reader"
@@ -69,8 +69,7 @@ def forbidden(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Struct, frozen=True):
     cause: str
     text: str
     facts: tuple[Fact, ...] = ()

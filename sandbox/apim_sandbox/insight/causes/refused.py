@@ -1,6 +1,6 @@
 """What was refused to the one who sets things up: a manifest, a change through Graph or ARM, an API call."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from apim_emulators.core.events import (
     ArmAnswered,
@@ -29,8 +29,7 @@ def _apply(file: str) -> str:
     return f"apim-sandbox apply -f {file}" if file else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reason:
+class _Reason(Struct, frozen=True):
     """`words` begin with what the cloud's message begins with; `code` is its code."""
 
     code: str

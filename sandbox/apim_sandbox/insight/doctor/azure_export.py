@@ -10,8 +10,9 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition, role_guid
@@ -37,8 +38,7 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 MAX_BYTES = 32 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class _Export:
+class _Export(Struct):
     """Objects by what they are; each with the file that it came from."""
 
     found: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)

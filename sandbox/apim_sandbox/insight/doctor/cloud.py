@@ -5,14 +5,14 @@ said": a rule that needs it stays silent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from apim_emulators.core.rbac import DenyAssignment, RoleAssignment, RoleDefinition
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A federated identity credential."""
 
     name: str
@@ -21,8 +21,7 @@ class Credential:
     audience: str
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """An application with its service principal, or a user-assigned identity.
 
     `object_id` is the application object's, empty for an identity; `principal_id` is what roles are
@@ -38,8 +37,7 @@ class Identity:
     credentials: tuple[Credential, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """An API Management service. `gateways` maps a name to its APIs, None where either is unknown."""
 
     id: str
@@ -49,8 +47,7 @@ class Service:
     gateways: Mapping[str, tuple[str, ...] | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """The cluster's azure-workload-identity webhook."""
 
     enabled: bool = True
@@ -60,8 +57,7 @@ class Webhook:
     failure_policy: str = "Fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A cluster's token issuer, its webhook, and the allocatable size of its largest node."""
 
     issuer: str
@@ -71,8 +67,7 @@ class Cluster:
     accounts: tuple[tuple[str, str], ...] = ()  # namespace, name of what is there already
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Role assignments with all that decides what they mean. `groups` maps a principal to the groups
     it is in, None when membership is unknown; `complete` says whether every role is known."""
 
@@ -83,8 +78,7 @@ class Access:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Cloud:
+class Cloud(Struct, frozen=True):
     """`unchecked` names what nobody said, with the command that would say it."""
 
     source: str

@@ -4,12 +4,12 @@
 the wrong text the rule finds something, with the right one no rule does.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Example:
+
+class Example(Struct, frozen=True):
     """`base` is the text of the manifest or the world that `right` or `wrong` stands in for.
 
     `given` are changes that both need beside it.

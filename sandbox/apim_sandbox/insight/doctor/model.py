@@ -1,8 +1,9 @@
 """The nouns of the doctor: a manifest with places, a rule, a finding."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from apim_sandbox.documents import Document
 from apim_sandbox.insight.doctor.cloud import Cloud
@@ -12,8 +13,7 @@ Position = Callable[[Path], tuple[int, int]]  # (line, column), both from 1
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """One Kubernetes object as parsed. `position` tells where the value at a path stands."""
 
     file: str
@@ -31,8 +31,7 @@ class Manifest:
         return cls(document.file, document.value, position) if isinstance(document.value, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something that will fail, where it stands, and what to write instead."""
 
     file: str
@@ -44,8 +43,7 @@ class Finding:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """A rule's finding before it is placed: in which manifest, at which path."""
 
     manifest: Manifest
@@ -54,8 +52,7 @@ class Hit:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One static cause. `id` is stable; `why` says what happens when nobody mends it.
 
     A rule with `needs_cloud` compares the manifests with a world or an export, and is silent without.
@@ -70,8 +67,7 @@ class Rule:
     needs_cloud: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """Something that makes pods: `template` is the path of the pod template's object."""
 
     manifest: Manifest

@@ -1,7 +1,8 @@
 """Who uses what among the manifests: pods their identity, gateways their service."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_emulators.core.vocabulary import CONFIGURATION_DOMAIN
 from apim_sandbox.insight.doctor.cloud import Identity, Service
@@ -20,8 +21,7 @@ from apim_sandbox.insight.doctor.model import (
 ANNOTATION: Path = ("metadata", "annotations", CLIENT_ID)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A workload whose pods sign in with `client_id`, by the annotation of `account`."""
 
     workload: Workload
@@ -33,8 +33,7 @@ class Use:
         return f"system:serviceaccount:{self.workload.namespace}:{self.workload.account or 'default'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A gateway's settings and what they point at in the cloud, None where that is not there."""
 
     config: Manifest

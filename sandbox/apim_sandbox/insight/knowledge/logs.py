@@ -1,14 +1,14 @@
 """Lines that people paste: the gateway's event names, Kubernetes messages, errors of libraries."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from apim_sandbox.insight.knowledge.events import EVENTS
 from apim_sandbox.insight.knowledge.model import Code, because
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """`pattern` is looked for anywhere in the pasted text."""
 
     pattern: re.Pattern[str]

@@ -1,10 +1,9 @@
 """The nouns of the offline knowledge."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class UsualCause:
+class UsualCause(Struct, frozen=True):
     """One cause behind a code. `reports`: how many public reports we have read that name it."""
 
     text: str
@@ -12,8 +11,7 @@ class UsualCause:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """What a code or a log line means. `causes` come most reported first.
 
     `id` is `AADSTS…` or the log's event name; `hop` is where in the walk it arises; `answer` the

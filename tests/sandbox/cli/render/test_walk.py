@@ -1,8 +1,7 @@
 """The Walk on paper."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.sandbox.cli.render import golden
 from tests.sandbox.insight.story import ADMITTED, STORIES, healthy, subject_mismatch
 
