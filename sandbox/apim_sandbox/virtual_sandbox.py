@@ -123,7 +123,7 @@ async def virtual_sandbox(world: World | None = None, *, seed: int = 0) -> Async
         stack.callback(tasks.cancel_scope.cancel)
         runtime = TaskRuntime(around, hosts, tasks, refuses_image)
         cluster = EmbeddedCluster(
-            around.context("cluster"), cluster_settings(world, around, directory), runtime
+            around.context("cluster"), cluster_settings(world, around, directory), runtime, PooledKeys()
         )
         tasks.start_soon(cluster.run)
         tasks.start_soon(ClockKeeper(clock, faults, journal).run)

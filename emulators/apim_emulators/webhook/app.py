@@ -28,8 +28,8 @@ from apim_emulators.webhook.versions import NATIVE_SIDECARS, at_least
 def create_app(context: Context, settings: Settings, *, ready: Callable[[], bool] = lambda: True) -> ASGIApp:
     """One cluster's webhook. Health and metrics, upstream on ports of their own, answer here too.
 
-    `ready`: whether there are certificates, `certificates.Rotator.ready` where one runs; who serves the app
-    with certificates of its own, as with --disable-cert-rotation, is ready at once.
+    `ready`: whether there are certificates; who serves the app with certificates of its own, as with
+    --disable-cert-rotation, is ready at once.
     """
     webhook = Webhook(context, settings)
     return Starlette(

@@ -8,7 +8,6 @@ and every entry of the MutatingWebhookConfiguration gets the CA as `caBundle`
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -24,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from apim_emulators.core.clock import Clock, utc
 from apim_emulators.core.keys import KeySource
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.webhook.model import Object
@@ -52,6 +50,7 @@ ROTATION = Behaviour(
 )  # fmt: skip
 
 Renewed = Literal["", "server certs", "CA and server certs"]
+Renewal = tuple[dict[str, str], Renewed]
 
 
 class CertificateError(ValueError):
@@ -88,13 +87,14 @@ def is_valid(data: Mapping[str, str], certificate: str, key: str, name: str, at:
     return within and own and name in names.get_values_for_type(x509.DNSName)
 
 
-def renewed(
-    data: Mapping[str, str], name: str, now: datetime, keys: KeySource
-) -> tuple[dict[str, str], Renewed]:
-    """A Secret's decoded data with what had to be renewed, and what that was."""
+def renewed(data: Mapping[str, str], name: str, now: datetime, keys: KeySource, before: int = 0) -> Renewal:
+    """A Secret's decoded data with what had to be renewed, and what that was.
+
+    `before`: how many renewals there were, so that none gets the keys of another.
+    """
     soon = now + LOOKAHEAD
     if not is_valid(data, CA_CERTIFICATE, CA_KEY, CA_NAME, soon):
-        ca_key = keys.rsa(f"webhook/ca/{now.timestamp():.0f}")
+        ca_key = keys.rsa(f"webhook/ca/{now.timestamp():.0f}/{before}")
         ca = _signed(ca_key, ca_key, None, CA_NAME, now, CA_LIFE)
         data = {CA_CERTIFICATE: ca, CA_KEY: _pem(ca_key)}
         what: Renewed = "CA and server certs"
@@ -103,7 +103,7 @@ def renewed(
     else:
         return dict(data), ""
     root, signer = authority(data)
-    server_key = keys.rsa(f"webhook/server/{now.timestamp():.0f}")
+    server_key = keys.rsa(f"webhook/server/{now.timestamp():.0f}/{before}")
     server = _signed(server_key, signer, root, name, now, SERVER_LIFE)
     return {**data, CERTIFICATE: server, KEY: _pem(server_key)}, what
 
@@ -119,27 +119,22 @@ def with_ca_bundle(configuration: Object, data: Mapping[str, str]) -> Object:
     return {**configuration, "webhooks": hooks} if "webhooks" in configuration else configuration
 
 
-@dataclass(slots=True)
-class Rotator:
-    """Keeps a Secret's decoded data current on the injected clock."""
+def renewal_due(data: Mapping[str, str]) -> float:
+    """When a Secret's first certificate has to be renewed, in epoch seconds; at once if one is bad."""
+    try:
+        ends = [_certificate(data[name]).not_valid_after_utc for name in (CA_CERTIFICATE, CERTIFICATE)]
+    except (KeyError, ValueError):
+        return 0.0
+    return (min(ends) - LOOKAHEAD).timestamp()
 
-    clock: Clock
-    keys: KeySource
-    namespace: str
-    data: dict[str, str] = field(default_factory=dict, repr=False)
-    ready: bool = False
 
-    def check(self) -> Renewed:
-        """Renew what has to be; from the first time on there are certificates."""
-        self.data, what = renewed(self.data, service_name(self.namespace), utc(self.clock.now()), self.keys)
-        self.ready = True
-        return what
-
-    async def run(self) -> None:
-        """Check at once, then every twelve hours, until cancelled."""
-        while True:
-            self.check()
-            await self.clock.sleep(CHECK_EVERY)
+def is_pair(data: Mapping[str, str]) -> bool:
+    """Whether a Secret's server certificate and key can be served: Go's `tls.X509KeyPair`."""
+    try:
+        private, leaf = _key(data[KEY]), _certificate(data[CERTIFICATE])
+    except (KeyError, ValueError, TypeError):
+        return False
+    return private.public_key().public_numbers() == _numbers(leaf)
 
 
 def _signed(

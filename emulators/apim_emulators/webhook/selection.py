@@ -4,6 +4,7 @@ The MutatingWebhookConfiguration says which pods it is asked about and what happ
 asked; the texts are those that a client of the API server sees.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ class Configuration(Struct, frozen=True):
     failure_policy: Literal["Fail", "Ignore"] = "Fail"
     timeout: float = 10
     namespace: str = "azure-workload-identity-system"
+    ca_bundle: bytes = b""  # PEM; empty: the system's roots
 
     def why_not(self, pod: Mapping[str, Any], namespace_labels: Mapping[str, str]) -> str:
         """Why the webhook is not asked about `pod`; empty when it is. The service account has no say."""
@@ -99,6 +101,40 @@ class Configuration(Struct, frozen=True):
             f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": '
             f"failed to call webhook: {error}"
         )
+
+    def without_client(self, error: str) -> str:
+        """What the API server says when its client for the webhook can't even be made."""
+        return (
+            f'Internal error occurred: failed calling webhook "{WEBHOOK_NAME}": '
+            f"could not get REST client: {error}"
+        )
+
+
+def configuration(raw: Mapping[str, Any]) -> Configuration | None:
+    """The webhook's entry of a MutatingWebhookConfiguration; None when it has none of that name."""
+    entry = next((one for one in raw.get("webhooks") or () if one.get("name") == WEBHOOK_NAME), None)
+    if entry is None:
+        return None
+    client = entry.get("clientConfig") or {}
+    return Configuration(
+        object_selector=_selector(entry.get("objectSelector")),
+        namespace_selector=_selector(entry.get("namespaceSelector")),
+        failure_policy="Ignore" if entry.get("failurePolicy") == "Ignore" else "Fail",
+        timeout=float(entry.get("timeoutSeconds") or 10),
+        namespace=(client.get("service") or {}).get("namespace") or "azure-workload-identity-system",
+        ca_bundle=base64.b64decode(client.get("caBundle") or ""),
+    )
+
+
+def _selector(raw: Any) -> LabelSelector:
+    raw = raw or {}
+    return LabelSelector(
+        raw.get("matchLabels") or {},
+        tuple(
+            Requirement(one["key"], one["operator"], tuple(one.get("values") or ()))
+            for one in raw.get("matchExpressions") or ()
+        ),
+    )
 
 
 def denied(message: str) -> str:

@@ -149,7 +149,7 @@ def get(
     what: Annotated[
         str,
         typer.Argument(
-            help="pods, events, serviceaccounts or gateways of the cluster; "
+            help="pods, events, serviceaccounts, secrets, webhooks or gateways of the cluster; "
             "apis, credentials or assignments of the cloud.",
             metavar="WHAT",
             autocompletion=completed.listings,

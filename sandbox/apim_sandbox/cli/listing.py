@@ -14,6 +14,7 @@ from apim_emulators.core.journal import Record
 from apim_sandbox.cli import cloud
 from apim_sandbox.cli.output import print_json, print_json_line, print_yaml
 from apim_sandbox.cli.problems import InputError
+from apim_sandbox.cli.render.certificates import certificate
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.tables import STYLES, ports, shown, table
 from apim_sandbox.cli.render.terminal import Terminal
@@ -74,6 +75,11 @@ def _time(row: Row, name: str) -> str:
     return rfc3339(row[name]) if row.get(name) else ""
 
 
+def _first_hook(*path: str) -> Callable[[Row], Any]:
+    """What stands at a path of a configuration's first webhook."""
+    return lambda row: _field(*path)(next(iter(row.get("webhooks") or ()), {}))
+
+
 _CLIENT_ID = "azure.workload.identity/client-id"
 
 
@@ -117,6 +123,29 @@ LISTINGS: tuple[Listing, ...] = (
             Column("uid", _field("metadata", "uid"), wide=True),
         ),
         lambda row: (row["metadata"]["namespace"], row["metadata"]["name"]), "apim-sandbox apply -f FILE",
+    ),
+    Listing(
+        "secrets", Sandbox.secrets,
+        (
+            Column("namespace", _field("metadata", "namespace")), Column("name", _field("metadata", "name")),
+            Column("holds", lambda row: sorted({**row.get("data", {}), **row.get("stringData", {})})),
+            Column("ca", lambda row: certificate(_field("data", "ca.crt")(row))),
+            Column("certificate", lambda row: certificate(_field("data", "tls.crt")(row))),
+        ),
+        lambda row: (row["metadata"]["namespace"], row["metadata"]["name"]), "apim-sandbox apply -f FILE",
+    ),
+    Listing(
+        "webhooks", Sandbox.webhooks,
+        (
+            Column("name", _field("metadata", "name")),
+            Column("failure policy", _first_hook("failurePolicy")),
+            Column("timeout", _first_hook("timeoutSeconds")),
+            Column("namespaces", _first_hook("namespaceSelector"), wide=True),
+            Column(
+                "ca bundle", lambda row: certificate(_first_hook("clientConfig", "caBundle")(row)) or "none"
+            ),
+        ),
+        lambda row: (row["metadata"]["name"],), "apim-sandbox world show",
     ),
     Listing(
         "gateways", Sandbox.gateways,
@@ -229,7 +258,12 @@ def _is_change(record: Record) -> bool:
 
 def _listing(what: str) -> Listing:
     plural = what.lower() if what.lower().endswith("s") else f"{what.lower()}s"
-    plural = {"sas": "serviceaccounts", "pos": "pods", "evs": "events"}.get(plural, plural)
+    plural = {
+        "sas": "serviceaccounts",
+        "pos": "pods",
+        "evs": "events",
+        "mutatingwebhookconfigurations": "webhooks",
+    }.get(plural, plural)
     found = BY_NAME.get(plural)
     if found is None:
         meant = nearest(plural, BY_NAME)

@@ -34,7 +34,10 @@ async def live_cluster(
         addresses = {settings.kubernetes_url: token_proxy.url}
         settings = replace(settings, root_ca=token_proxy.root_ca, addresses=addresses)
     runtime = ProcessRuntime(environment, addresses=settings.addresses)
-    cluster = EmbeddedCluster(around.context("cluster"), settings, runtime, around.store("cluster"))
+    cluster = EmbeddedCluster(
+        around.context("cluster"), settings, runtime, around.keys, around.store("cluster"),
+        blocking=anyio.to_thread.run_sync,
+    )  # fmt: skip
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(cluster.run)
         yield cluster

@@ -81,6 +81,9 @@ class Attachment(Struct, frozen=True):
     directory: str
 
 
+ObjectKind = Literal["Secret", "MutatingWebhookConfiguration"]
+
+
 class Cluster(Protocol):
     """Manifests go in; pods, logs and events come out."""
 
@@ -118,6 +121,10 @@ class Cluster(Protocol):
 
     async def service_accounts(self) -> list[Mapping[str, Any]]:
         """Every service account, as a Kubernetes object."""
+        ...
+
+    async def objects(self, kind: ObjectKind) -> list[Mapping[str, Any]]:
+        """Every object of a kind, as a Kubernetes object; of a Secret only what may be shown."""
         ...
 
     async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:

@@ -198,6 +198,15 @@ def _cluster_routes(app: FastAPI, control: Control) -> None:
     async def service_accounts() -> Any:
         return await control.cluster.service_accounts()
 
+    @app.get("/secrets")
+    async def secrets() -> Any:
+        """The cluster's Secrets: of what they hold, certificates alone are shown."""
+        return await control.cluster.objects("Secret")
+
+    @app.get("/webhooks")
+    async def webhooks() -> Any:
+        return await control.cluster.objects("MutatingWebhookConfiguration")
+
     @app.get("/pods/{namespace}/{name}")
     async def pod(namespace: str, name: str) -> Any:
         """The pod as Kubernetes' object, as admission left it."""

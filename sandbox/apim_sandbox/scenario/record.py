@@ -134,10 +134,10 @@ def _text(body: Any) -> str:
 
 
 def _changed(session: Session, left_out: list[str]) -> Iterator[_Action]:
-    """The cloud's changes by callers: what the world made at the start is no action."""
+    """The cloud's changes by callers: what the world made, or the webhook on its own, is no action."""
     for record in session.records:
         event = record.event
-        if not isinstance(event, ResourceChanged) or event.by in ("", "world"):
+        if not isinstance(event, ResourceChanged) or event.by in ("", "world", "webhook"):
             continue
         after = event.after or event.before
         match event.type, event.change:

@@ -421,6 +421,8 @@ class Webhook(_Model):
     timeout: Annotated[Seconds, Field(gt=0, le=30)] = 10.0
     namespace_selector: Mapping[str, str] = Field(default_factory=dict)
     """Labels that a pod's namespace must carry; empty selects every namespace."""
+    rotate_certificates: bool = True
+    """False is --disable-cert-rotation: others made the serving certificate once, and nobody renews it."""
     custom_token_endpoint: CustomTokenEndpoint = CustomTokenEndpoint()
     """In force where the cluster has identity bindings and the profile knows them (1.6.0)."""
 

@@ -3,17 +3,14 @@
 import base64
 from datetime import UTC, datetime, timedelta
 
-import anyio
 import httpx
 import pytest
-import trio
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.emulators.webhook.lab import TENANT, WEBHOOK, FixedTime
-from trio.testing import MockClock
 
-from apim_emulators.core.clock import MasterClock, VirtualTime
+from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.context import Context
 from apim_emulators.core.ids import SeededIds
 from apim_emulators.core.journal import ActorJournal, MemoryJournal
@@ -21,9 +18,10 @@ from apim_emulators.core.keys import PooledKeys
 from apim_emulators.webhook.app import create_app
 from apim_emulators.webhook.certificates import (
     CertificateError,
-    Rotator,
     authority,
+    is_pair,
     is_valid,
+    renewal_due,
     renewed,
     service_name,
     with_ca_bundle,
@@ -138,24 +136,20 @@ def test_every_entry_of_the_configuration_gets_the_ca() -> None:
     assert authority(data)[0] == certificate(data, "ca.crt")
 
 
-def test_a_year_of_rotation_on_the_injected_clock() -> None:
-    """Looked at every twelve hours, renewed once in a year."""
+def test_renewal_is_due_90_days_before_the_first_certificate_ends() -> None:
+    """At once where a certificate is missing or none."""
+    data = made()
+    assert renewal_due(data) == (NOW + timedelta(days=275)).timestamp()
+    assert (renewal_due({}), renewal_due({**data, "ca.crt": "x"})) == (0.0, 0.0)
 
-    async def main() -> None:
-        clock = MasterClock(VirtualTime()).for_actor("webhook")
-        rotator = Rotator(clock, PooledKeys(), "azure-workload-identity-system")
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(rotator.run)
-            await clock.sleep(1)
-            first = dict(rotator.data)
-            await clock.sleep(274 * 86400)
-            assert rotator.data == first
-            await clock.sleep(2 * 86400)
-            assert rotator.data["ca.crt"] == first["ca.crt"]
-            assert rotator.data["tls.crt"] != first["tls.crt"]
-            tasks.cancel_scope.cancel()
 
-    trio.run(main, clock=MockClock(autojump_threshold=0))
+def test_only_a_pair_can_be_served() -> None:
+    """A certificate with another's key is none."""
+    data = made()
+    assert is_pair(data)
+    assert not is_pair({**data, "tls.key": data["ca.key"]})
+    assert not is_pair({**data, "tls.crt": "x"})
+    assert not is_pair({})
 
 
 @pytest.mark.anyio
@@ -163,11 +157,11 @@ async def test_it_is_not_ready_before_there_are_certificates() -> None:
     """The reason is withheld on the common path and told on the check's own."""
     clock = MasterClock(FixedTime())
     settings = configure((), {"AZURE_TENANT_ID": TENANT}, admin_token="admin")
-    rotator = Rotator(clock, PooledKeys(), settings.namespace)
+    held: dict[str, str] = {}
     async with httpx.AsyncClient() as nobody:
         journal = ActorJournal(MemoryJournal(), "webhook", clock)
         context = Context(clock, SeededIds("webhook"), journal, nobody)
-        app = create_app(context, settings, ready=lambda: rotator.ready)
+        app = create_app(context, settings, ready=lambda: bool(held))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=WEBHOOK) as client:
 
             async def get(path: str) -> tuple[int, str]:
@@ -179,7 +173,7 @@ async def test_it_is_not_ready_before_there_are_certificates() -> None:
             assert await get("/readyz/readyz") == (500, "internal server error: certs are not ready yet\n")
             assert await get("/healthz") == (500, withheld.replace("readyz", "healthz"))
             assert await get("/readyz?exclude=readyz") == (200, "ok")
-            assert rotator.check() == "CA and server certs"
+            held |= made()
             assert await get("/readyz") == (200, "ok")
             assert await get("/readyz/readyz") == (200, "ok")
             assert await get("/readyz?verbose=1") == (200, "[+]readyz ok\nhealthz check passed\n")

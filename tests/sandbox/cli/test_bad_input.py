@@ -107,13 +107,13 @@ def test_a_second_sandbox_in_the_same_directory(cli: Cli, nowhere: Path, detach:
     [
         (
             "get nodes",
-            "error: 'nodes' can't be listed; there are pods, events, serviceaccounts, gateways, apis, "
-            "credentials, assignments\nnext:  apim-sandbox get --help\n",
+            "error: 'nodes' can't be listed; there are pods, events, serviceaccounts, secrets, "
+            "webhooks, gateways, apis, credentials, assignments\nnext:  apim-sandbox get --help\n",
         ),
         (
             "get crdentials",
-            "error: 'crdentials' can't be listed; there are pods, events, serviceaccounts, gateways, apis, "
-            "credentials, assignments\nnext:  apim-sandbox get credentials\n",
+            "error: 'crdentials' can't be listed; there are pods, events, serviceaccounts, secrets, "
+            "webhooks, gateways, apis, credentials, assignments\nnext:  apim-sandbox get credentials\n",
         ),
         (
             "get pods -o xml",

@@ -207,7 +207,7 @@ async def rig(state_dir: Path, **changes: Any) -> AsyncIterator[Rig]:
         hosts[KUBERNETES_HOST] = create_app(context("oidc"), issuer)
         hosts[WEBHOOK_HOST] = webhook
         settings = ClusterSettings(name="contoso", state_dir=state_dir, admin_token="admin", **changes)
-        cluster = EmbeddedCluster(context("cluster"), settings, runtime)
+        cluster = EmbeddedCluster(context("cluster"), settings, runtime, PooledKeys())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(cluster.run)
             await anyio.lowlevel.checkpoint()

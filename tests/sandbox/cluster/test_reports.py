@@ -17,6 +17,7 @@ from tests.sandbox.cluster.rig import MANIFEST, rig
 from apim_emulators.core.events import (
     ConfigurationAnswered,
     PodAdmitted,
+    ResourceChanged,
     TokenAnswered,
     TokenAsked,
 )
@@ -39,6 +40,13 @@ def admitted(outcome: str, words: str) -> Symptom:
     """The API server's word about a pod."""
     return lambda result: any(
         event.outcome == outcome and words in event.reason for event in _events(result, PodAdmitted)
+    )
+
+
+def forbidden(words: str) -> Symptom:
+    """What the API server told the webhook that wanted to change something."""
+    return lambda result: any(
+        words in str(event.after.get("error", "")) for event in _events(result, ResourceChanged)
     )
 
 
@@ -101,7 +109,17 @@ BY_SCENARIO: dict[int, tuple[str, tuple[Symptom, ...]]] = {
     11: ("webhook/ignored", (admitted("skipped", "Connection refused"), UNCONFIGURED)),
     12: ("webhook/unreachable", (admitted("failed", "Connection refused"), admitted("mutated", ""))),
     13: ("webhook/overloaded", (admitted("failed", "context deadline exceeded"),)),
-    14: ("webhook/certificate-not-trusted", (admitted("failed", "certificate verify failed"),)),
+    14: (
+        "webhook/certificate-not-trusted",
+        (admitted("failed", "x509: certificate signed by unknown authority"), admitted("mutated", "")),
+    ),
+    15: (
+        "webhook/ca-bundle-not-written",
+        (
+            forbidden('cannot update resource "mutatingwebhookconfigurations"'),
+            admitted("failed", "x509: certificate signed by unknown authority"),
+        ),
+    ),
     20: (
         "webhook/proxy-with-host-network",
         (admitted("denied", "hostNetwork is set to true, cannot inject proxy sidecar"),),

@@ -33,7 +33,7 @@ def test_an_unmet_expectation_says_what_was_seen_instead() -> None:
     """The nearest record, and the field in which it differs."""
     result = run(loads(one("expect:\n  - journal: {kind: entra.token, where: {status: 401}}\n"), "one.yaml"))
     (verdict,) = result.failures
-    assert (verdict.expected, verdict.got) == ("status=401", "nearest is record 32: status=200")
+    assert (verdict.expected, verdict.got) == ("status=401", "nearest is record 33: status=200")
     assert verdict.place == "one.yaml:7:5"
 
 

@@ -204,6 +204,16 @@ class AsyncSandbox:
         found: list[dict[str, Any]] = await self._control.json("GET", "/serviceaccounts")
         return found
 
+    async def secrets(self) -> list[dict[str, Any]]:
+        """The cluster's Secrets, as Kubernetes' objects; of what they hold, certificates alone are shown."""
+        found: list[dict[str, Any]] = await self._control.json("GET", "/secrets")
+        return found
+
+    async def webhooks(self) -> list[dict[str, Any]]:
+        """The cluster's MutatingWebhookConfigurations, as Kubernetes' objects."""
+        found: list[dict[str, Any]] = await self._control.json("GET", "/webhooks")
+        return found
+
     async def gateways(self) -> list[GatewayShown]:
         """What each gateway last said of itself."""
         shown: list[GatewayShown] = await self._control.json("GET", "/gateways")

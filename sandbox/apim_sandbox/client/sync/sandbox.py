@@ -205,6 +205,16 @@ class Sandbox:
         found: list[dict[str, Any]] = self._control.json("GET", "/serviceaccounts")
         return found
 
+    def secrets(self) -> list[dict[str, Any]]:
+        """The cluster's Secrets, as Kubernetes' objects; of what they hold, certificates alone are shown."""
+        found: list[dict[str, Any]] = self._control.json("GET", "/secrets")
+        return found
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The cluster's MutatingWebhookConfigurations, as Kubernetes' objects."""
+        found: list[dict[str, Any]] = self._control.json("GET", "/webhooks")
+        return found
+
     def gateways(self) -> list[GatewayShown]:
         """What each gateway last said of itself."""
         shown: list[GatewayShown] = self._control.json("GET", "/gateways")

@@ -18,9 +18,14 @@ from apim_emulators.core.events import PodAdmitted
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import WEBHOOK_HOST
 from apim_emulators.webhook import selection
+from apim_emulators.webhook.certificates import service_name
+from apim_emulators.webhook.trust import BundleError, roots
 from apim_emulators.webhook.validation import invalid, pod_complaints
+from apim_sandbox.cluster.embedded.certificates import WebhookCertificates
+from apim_sandbox.cluster.embedded.installed import CONFIGURATION
 from apim_sandbox.cluster.embedded.objects import Raw, items, mapping, service_account_of
 from apim_sandbox.cluster.embedded.patch import PatchError, apply_patch
+from apim_sandbox.cluster.embedded.store import ObjectStore
 
 SELECTED_BY_LABEL = Behaviour(
     id="cluster.webhook-selection",
@@ -43,7 +48,10 @@ class AdmissionError(Exception):
 
 
 class WebhookSettings(Struct, frozen=True):
-    """How the MutatingWebhookConfiguration is set. `timeout` in seconds."""
+    """How the webhook is installed; the API server goes by the objects. `timeout` in seconds.
+
+    `rotates` is False with --disable-cert-rotation: who else keeps the certificates made them once.
+    """
 
     url: str = f"https://{WEBHOOK_HOST}/mutate-v1-pod"
     enabled: bool = True
@@ -51,24 +59,23 @@ class WebhookSettings(Struct, frozen=True):
     failure_policy: Literal["Fail", "Ignore"] = "Fail"
     timeout: float = 10.0
     namespace_selector: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def configuration(self) -> selection.Configuration:
-        """The webhook's entry of the MutatingWebhookConfiguration."""
-        return selection.Configuration(
-            namespace_selector=selection.LabelSelector(self.namespace_selector),
-            failure_policy=self.failure_policy,
-            timeout=self.timeout,
-        )
+    rotates: bool = True
 
 
 class Admission:
     """Asks the webhook about pods and journals what came of it."""
 
-    def __init__(self, context: Context, settings: WebhookSettings) -> None:
+    def __init__(
+        self,
+        context: Context,
+        settings: WebhookSettings,
+        store: ObjectStore,
+        certificates: WebhookCertificates,
+    ) -> None:
         self._context = context
         self._settings = settings
-        self._configuration = settings.configuration
+        self._store = store
+        self._certificates = certificates
         self._refused: dict[str, tuple[str, str]] = {}  # what was last said about each owner's pods
 
     async def admit(self, raw: Raw, name: str, namespace_labels: Raw, place: str = "") -> Raw:
@@ -82,16 +89,21 @@ class Admission:
         def journal(outcome: Any, reason: str = "", after: Raw | None = None) -> None:
             self._tell(raw, name, outcome, reason, after, place, self._context.clock.tick() - started)
 
-        skipped = self._why_not(raw, namespace_labels)
+        await self._certificates.settle()
+        hook = self._configuration()
+        if hook is None:
+            journal("skipped", "the cluster has no azure-workload-identity webhook")
+            return raw
+        skipped = hook.why_not(raw, namespace_labels)
         if skipped:
             journal("skipped", skipped)
             return raw
         try:
-            answer = await self._ask(raw, namespace)
+            answer = await self._ask(hook, raw, namespace)
             after = self._patched(raw, answer)
         except _CallError as error:
-            message = self._configuration.call_failed(str(error))
-            if self._configuration.admits_unasked:
+            message = error.told_by(hook)
+            if hook.admits_unasked:
                 journal("skipped", f"failurePolicy Ignore let the pod through: {message}")
                 return raw
             journal("failed", message)
@@ -130,24 +142,37 @@ class Admission:
         )  # fmt: skip
         self._context.journal.append(event, duration=took)
 
-    def _why_not(self, raw: Raw, namespace_labels: Raw) -> str:
-        if not self._settings.enabled:
-            return "the cluster has no azure-workload-identity webhook"
-        return self._configuration.why_not(raw, namespace_labels)
+    def _configuration(self) -> selection.Configuration | None:
+        """The webhook's entry as it stands; None when the cluster has none."""
+        stored = self._store.get(CONFIGURATION.kind, "", CONFIGURATION.name)
+        return selection.configuration(stored.raw) if stored is not None else None
 
-    async def _ask(self, raw: Raw, namespace: str) -> Raw:
+    def _shake_hands(self, hook: selection.Configuration) -> None:
+        """Raise what keeps the API server from sending anything: nobody there, or nobody whom it trusts."""
+        try:
+            trusted = roots(hook.ca_bundle)
+        except BundleError as error:
+            raise _NoClientError(str(error)) from None
+        wrong = self._certificates.why_untrusted(trusted, service_name(hook.namespace))
+        if wrong is None:
+            wrong = 'no endpoints available for service "azure-wi-webhook-webhook-service"'
+        if wrong:
+            raise _CallError(hook.unreachable(wrong))
+
+    async def _ask(self, hook: selection.Configuration, raw: Raw, namespace: str) -> Raw:
+        self._shake_hands(hook)
         uid = self._context.ids.uuid()
-        url = f"{self._settings.url}?timeout={self._settings.timeout:g}s"
+        url = f"{self._settings.url}?timeout={hook.timeout:g}s"
         try:
             answer = await self._context.http.post(
-                url, json=review(raw, namespace, uid), timeout=self._settings.timeout
+                url, json=review(raw, namespace, uid), timeout=hook.timeout
             )
         except httpx.TimeoutException:
             cause = "context deadline exceeded"
-            raise _CallError(self._configuration.unreachable(cause)) from None
+            raise _CallError(hook.unreachable(cause)) from None
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
-            raise _CallError(self._configuration.unreachable(cause)) from None
+            raise _CallError(hook.unreachable(cause)) from None
         if answer.status_code != 200:
             raise _CallError(
                 f"an error on the server ({json.dumps(answer.text[:200])}) has prevented the request from "
@@ -230,6 +255,17 @@ def added(before: Raw, after: Raw) -> tuple[dict[str, str], tuple[str, ...], tup
 
 class _CallError(Exception):
     """The webhook could not be asked, or answered nonsense."""
+
+    def told_by(self, hook: selection.Configuration) -> str:
+        """What the API server says of it."""
+        return hook.call_failed(str(self))
+
+
+class _NoClientError(_CallError):
+    """Not even a client for the webhook could be made of its configuration."""
+
+    def told_by(self, hook: selection.Configuration) -> str:
+        return hook.without_client(str(self))
 
 
 class _DeniedError(Exception):

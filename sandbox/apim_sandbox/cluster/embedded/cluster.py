@@ -10,12 +10,14 @@ from anyio.abc import TaskGroup
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ManifestRefused, ObjectApplied
+from apim_emulators.core.keys import KeySource
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_emulators.webhook.model import USE_LABEL
-from apim_sandbox.cluster.embedded import deployments
+from apim_sandbox.cluster.embedded import deployments, installed
 from apim_sandbox.cluster.embedded.admission import Admission, AdmissionError
 from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
+from apim_sandbox.cluster.embedded.certificates import Blocking, WebhookCertificates, here
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
 from apim_sandbox.cluster.embedded.hints import hints
@@ -40,7 +42,17 @@ from apim_sandbox.cluster.embedded.runtime import Runtime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, service_account
 from apim_sandbox.cluster.embedded.store import ObjectStore
 from apim_sandbox.cluster.embedded.validate import problems
-from apim_sandbox.cluster.protocol import NONE, Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.cluster.protocol import (
+    NONE,
+    Applied,
+    Attachment,
+    ClusterError,
+    EventView,
+    Hint,
+    ObjectKind,
+    PodView,
+)
+from apim_sandbox.cluster.shown import public
 from apim_sandbox.documents import DocumentError
 
 # The ReplicaSet controller's retries (client-go DefaultTypedControllerRateLimiter).
@@ -54,21 +66,34 @@ class EmbeddedCluster:
     """Meets `cluster.protocol.Cluster`. Nothing runs until `run` does."""
 
     def __init__(
-        self, context: Context, settings: ClusterSettings, runtime: Runtime, store: MemoryStore | None = None
+        self,
+        context: Context,
+        settings: ClusterSettings,
+        runtime: Runtime,
+        keys: KeySource,
+        store: MemoryStore | None = None,
+        *,
+        blocking: Blocking = here,
     ) -> None:
+        """`keys` are the webhook's; making them can take a while, in the way that `blocking` says."""
         self._context = context
         self._settings = settings
         self._runtime = runtime
         self._api = KubernetesApi(context.http, settings.kubernetes_url, settings.admin_token)
-        self._admission = Admission(context, settings.webhook)
         self._events = EventLog(context.clock)
-        self._store = ObjectStore(context.ids, store)
+        objects = store or MemoryStore()
+        self._store = ObjectStore(context.ids, objects)
+        self._certificates = WebhookCertificates(
+            context, self._store, keys, rotates=settings.webhook.rotates, blocking=blocking
+        )
+        self._admission = Admission(context, settings.webhook, self._store, self._certificates)
         self._images = ImageCache(set(settings.cached_images))
         self._workers: dict[tuple[str, str], PodWorker] = {}
         self._synced: dict[Key, Raw] = {}
         self._tasks: TaskGroup | None = None
         self._controllers: dict[Key, anyio.CancelScope] = {}
         self._changed = anyio.Event()
+        self._install(ObjectStore(context.ids.child("webhook"), objects))
         for raw in settings.accounts:
             metadata = raw["metadata"]
             self._need_namespace(metadata["namespace"])
@@ -80,6 +105,7 @@ class EmbeddedCluster:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 self._start_controllers()
+                tasks.start_soon(self._certificates.run)
                 await anyio.sleep_forever()
         finally:
             self._tasks = None
@@ -96,7 +122,18 @@ class EmbeddedCluster:
         self._events.clear()
         self._synced.clear()
         self._images = ImageCache(set(self._settings.cached_images))
+        self._certificates.restart()
         self._start_controllers()
+
+    def _install(self, store: ObjectStore) -> None:
+        """What the webhook's chart leaves in a cluster, unless it was installed before.
+
+        `store` gives these objects ids of their own stream.
+        """
+        hook = self._settings.webhook
+        if hook.enabled and store.get(installed.MARKER.kind, "", installed.MARKER.name) is None:
+            for raw in installed.objects(hook.failure_policy, hook.timeout, hook.namespace_selector):
+                store.put(installed.key_of(raw), raw, "the world")
 
     # --- objects
 
@@ -107,8 +144,11 @@ class EmbeddedCluster:
         except DocumentError as error:
             self._context.journal.append(ManifestRefused(str(error.place), error.message, error.fix))
             raise
+        await self._certificates.settle()
         accounts = {(one.key.namespace, one.key.name) for one in self._store.of_kind("ServiceAccount")}
         results = [self._apply(one, hints(one, found, accounts)) for one in found]
+        if any(one.key in installed.OURS for one in found):
+            await self._certificates.look()
         await self._sync_rbac()
         self._start_controllers()
         self._notify()
@@ -147,12 +187,19 @@ class EmbeddedCluster:
         raw = deepcopy(manifest.raw)
         if key.namespace:
             raw["metadata"]["namespace"] = key.namespace
+        before = self._store.get(key.kind, key.namespace, key.name)
+        if key == installed.CONFIGURATION and before is not None:
+            raw = installed.with_bundles_of(before.raw, raw)
         result = self._store.put(key, raw, manifest.place)
         return self._report(manifest, result, found)
 
     def _report(self, manifest: Manifest, result: Any, found: tuple[Hint, ...] = ()) -> Applied:
         key = manifest.key
-        acted_on = key.kind in ACTED_ON or (bool(self._settings.root_ca) and key.kind in RBAC)
+        acted_on = (
+            key.kind in ACTED_ON
+            or key in installed.OURS
+            or (bool(self._settings.root_ca) and key.kind in RBAC)
+        )
         event = ObjectApplied(str(key), key.namespace, result, acted_on, manifest.place, places(manifest))
         self._context.journal.append(event)
         return Applied(str(key), key.namespace, result, acted_on, manifest.place, found)
@@ -211,6 +258,12 @@ class EmbeddedCluster:
         return [
             {**one.raw, "metadata": {**one.raw["metadata"], "uid": one.uid}}
             for one in self._store.of_kind("ServiceAccount")
+        ]
+
+    async def objects(self, kind: ObjectKind) -> list[Mapping[str, Any]]:
+        return [
+            public({**one.raw, "metadata": {**one.raw["metadata"], "uid": one.uid}})
+            for one in self._store.of_kind(kind)
         ]
 
     async def events(self) -> list[EventView]:

@@ -115,7 +115,16 @@ _TEMPLATE: Shape = {"metadata": METADATA, "spec": POD_SPEC}
 _SELECTOR: Shape = {"matchLabels": "*", "matchExpressions": "*"}
 _OBJECT: Shape = {"apiVersion": "s", "kind": "s", "metadata": METADATA, "status": "*"}
 
+_SERVICE: Shape = {**_fields("s", "name namespace path"), "port": "i"}
+_HOOK: Shape = {
+    **_fields("s", "name failurePolicy matchPolicy reinvocationPolicy sideEffects"),
+    **_fields("*", "admissionReviewVersions rules matchConditions timeoutSeconds"),
+    **dict.fromkeys(("objectSelector", "namespaceSelector"), _SELECTOR),
+    "clientConfig": {"caBundle": "s", "url": "s", "service": _SERVICE},
+}
+
 KINDS: dict[str, Shape] = {
+    "MutatingWebhookConfiguration": {**_OBJECT, "webhooks": [_HOOK]},
     "Namespace": {**_OBJECT, "spec": "*"},
     "ServiceAccount": {
         **_OBJECT,

@@ -53,6 +53,7 @@ def from_world(world: World, name: str, *, state_dir: Path, admin_token: str) ->
             failure_policy=hook.failure_policy,
             timeout=hook.timeout,
             namespace_selector=dict(hook.namespace_selector),
+            rotates=hook.rotate_certificates,
         ),
         node=NodeSize(cluster.node.name, cluster.node.cpu, cluster.node.memory),
         accounts=tuple(

@@ -14,6 +14,7 @@ from apim_sandbox.cluster.embedded.objects import items, labels, mapping
 from apim_sandbox.cluster.embedded.quantity import quantity
 from apim_sandbox.documents import DocumentError, dotted, nearest
 
+FAILURE_POLICIES = ("Fail", "Ignore")
 _TYPES = {"s": ("string", str), "i": ("int32", int), "b": ("bool", bool)}
 
 
@@ -72,6 +73,8 @@ def _values(manifest: Manifest) -> Iterator[DocumentError]:
     kind, raw = manifest.key.kind, manifest.raw
     if kind == "Secret":
         yield from _secret(manifest)
+    if kind == "MutatingWebhookConfiguration":
+        yield from _hooks(manifest)
     if kind == "Deployment":
         yield from _selector(manifest)
     if kind not in ("Deployment", "Pod"):
@@ -140,11 +143,32 @@ def _selector(manifest: Manifest) -> Iterator[DocumentError]:
         )
 
 
+def _hooks(manifest: Manifest) -> Iterator[DocumentError]:
+    for index, hook in enumerate(items(manifest.raw.get("webhooks"))):
+        path: Path = ("webhooks", index)
+        policy = hook.get("failurePolicy")
+        if policy not in (None, *FAILURE_POLICIES):
+            at = (*path, "failurePolicy")
+            supported = ", ".join(f'"{one}"' for one in FAILURE_POLICIES)
+            message = f'{dotted(at)}: Unsupported value: "{policy}": supported values: {supported}'
+            yield manifest.error(at, message, f'write "{nearest(policy, FAILURE_POLICIES) or "Fail"}"')
+        if not _is_base64(mapping(hook.get("clientConfig")).get("caBundle")):
+            at = (*path, "clientConfig", "caBundle")
+            fix = "encode the PEM certificate, or leave it to the webhook"
+            yield manifest.error(at, f"{dotted(at)}: illegal base64 data", fix)
+
+
+def _is_base64(value: Any) -> bool:
+    try:
+        base64.b64decode(str(value or ""), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
 def _secret(manifest: Manifest) -> Iterator[DocumentError]:
     for key, value in mapping(manifest.raw.get("data")).items():
-        try:
-            base64.b64decode(str(value), validate=True)
-        except binascii.Error:
+        if not _is_base64(value):
             yield manifest.error(
                 ("data", key),
                 f"data.{key}: illegal base64 data",

@@ -22,9 +22,23 @@ from apim_sandbox.cluster.embedded.settings import service_account as account_ob
 from apim_sandbox.cluster.kind import patch
 from apim_sandbox.cluster.kind.api import ApiError, KubernetesApi, Raw
 from apim_sandbox.cluster.kind.watch import Watcher
-from apim_sandbox.cluster.protocol import NONE, Applied, Attachment, ClusterError, EventView, Hint, PodView
+from apim_sandbox.cluster.protocol import (
+    NONE,
+    Applied,
+    Attachment,
+    ClusterError,
+    EventView,
+    Hint,
+    ObjectKind,
+    PodView,
+)
+from apim_sandbox.cluster.shown import public
 from apim_sandbox.documents import DocumentError
 
+OBJECTS: Mapping[ObjectKind, str] = {
+    "Secret": "/api/v1/secrets",
+    "MutatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+}
 GONE_TIMEOUT = 60.0  # seconds for a pod's graceful end
 Result = Literal["created", "configured", "unchanged"]
 
@@ -168,6 +182,10 @@ class KindCluster:
 
     async def service_accounts(self) -> list[Mapping[str, Any]]:
         return list((await self._api.get("/api/v1/serviceaccounts"))["items"])
+
+    async def objects(self, kind: ObjectKind) -> list[Mapping[str, Any]]:
+        listed = (await self._api.get(OBJECTS[kind]))["items"]
+        return [public({**one, "kind": kind}) for one in listed]
 
     async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:
         await self._need_account(service_account)

@@ -2,7 +2,7 @@
 
 import re
 
-from apim_emulators.core.events import PodAdmitted
+from apim_emulators.core.events import PodAdmitted, ResourceChanged
 from apim_sandbox.insight.causes.facts import Failure, place_of, pod_place
 from apim_sandbox.insight.explanation import Explanation, Fact, Mend
 from apim_sandbox.insight.trace import PodName
@@ -122,11 +122,40 @@ def _expiration_place(failure: Failure, event: PodAdmitted) -> str:
     )
 
 
-def not_called(_: Failure, event: PodAdmitted) -> Explanation:
+def not_called(failure: Failure, event: PodAdmitted) -> Explanation:
     """failurePolicy Fail and no webhook: no pod at all."""
     # The call's address holds words of its own: ...svc:443/mutate-v1-pod?timeout=10s
     reason = re.sub(r'post "[^"]*"', "", event.reason.lower())
-    if "certificate" in reason or "x509" in reason or "tls" in reason:
+    forbidden = _may_not_write(failure)
+    if "has expired or is not yet valid" in reason:
+        late = " is after " in reason
+        cause, words, mend = (
+            "webhook-certificate-expired" if late else "webhook-certificate-not-yet-valid",
+            f"its certificate {'has expired' if late else 'is not valid yet'}",
+            "let the webhook renew it (without --disable-cert-rotation), or let who keeps the Secret do it",
+        )
+    elif "certificate is valid for" in reason or "not valid for any names" in reason:
+        cause, words, mend = (
+            "webhook-certificate-name",
+            "its certificate is for another name",
+            "let the webhook make it, or make it for the name of the webhook's service",
+        )
+    elif "unknown authority" in reason:
+        cause, words, mend = (
+            "webhook-tls",
+            "its certificate is not of the CA in caBundle",
+            "let the webhook write caBundle: ClusterRole azure-wi-webhook-manager-role must let it update "
+            "mutatingwebhookconfigurations"
+            if forbidden
+            else "let the webhook's rotator write caBundle, and nobody else keep it or the Secret",
+        )
+    elif "root certificates" in reason:
+        cause, words, mend = (
+            "webhook-ca-bundle",
+            "caBundle holds no certificate",
+            "leave caBundle out and let the webhook's certificate rotator write it",
+        )
+    elif "certificate" in reason or "x509" in reason or "tls" in reason:
         cause, words, mend = (
             "webhook-tls",
             "the API server does not trust its certificate",
@@ -150,11 +179,29 @@ def not_called(_: Failure, event: PodAdmitted) -> Explanation:
         cause=cause,
         hop=2,
         headline=f"Pod {event.pod} was not created (hop 2): the webhook can't be called, {words}.",
-        facts=(Fact("API server says", event.reason),) if event.reason else (),
+        facts=(
+            *((Fact("API server says", event.reason),) if event.reason else ()),
+            *((Fact("webhook says", forbidden),) if forbidden and cause == "webhook-tls" else ()),
+        ),
         mends=(Mend("cluster", mend, "azure-workload-identity-system"),),
-        seen_in_the_field="firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
+        seen_in_the_field="a Secret or configuration that GitOps tools or a second installation keep too "
+        "(Azure/azure-workload-identity#814, #856)."
+        if cause.startswith(("webhook-tls", "webhook-c"))
+        else "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
         "Azure/azure-workload-identity#863).",
     )
+
+
+def _may_not_write(failure: Failure) -> str:
+    """The refusal that the webhook's last attempt to write caBundle met; empty if it met none."""
+    errors = [
+        str(record.event.after.get("error", ""))
+        for record in failure.trace.records
+        if isinstance(record.event, ResourceChanged)
+        and record.event.type == "MutatingWebhookConfiguration"
+        and record.sequence < failure.record.sequence
+    ]
+    return errors[-1] if errors else ""
 
 
 def _left_out(failure: Failure, event: PodAdmitted) -> Explanation:
