@@ -5,6 +5,7 @@ way to reach each other) comes in from outside.
 """
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from apim_emulators.core import vocabulary as names
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.context import Context
+from apim_emulators.core.events import ResourceChanged
 from apim_emulators.core.faults import ActorFaults, ConnectionFault, FaultGate, Faults
 from apim_emulators.core.faults.model import AT_CONNECT, SERVERS, Stage
 from apim_emulators.core.http import LazyApp
@@ -28,6 +30,9 @@ from apim_sandbox.instance import Secrets
 from apim_sandbox.world import seed
 from apim_sandbox.world.model import Cluster, World
 from apim_sandbox.world.resolve import services, tenant
+
+if TYPE_CHECKING:
+    from apim_emulators.oidc.state import IssuerState
 
 ROOT_CA = "kube-root-ca.crt"  # the ConfigMap with the cluster's CA, in every namespace
 EMULATORS = ("oidc", "webhook", "entra", "arm", "apim")
@@ -123,9 +128,7 @@ class Assembly(Struct):
             self.around.store("oidc"), self.around.keys, admin_token=self.around.secrets.admin
         )
         for cluster in self.world.clusters[: 1 if self.signing_key else 0]:
-            state.import_key(cluster.name, self.signing_key)
-            if self.published_keys:
-                state.publish_only(cluster.name, public_key_ids(self.published_keys))
+            self._take_over_keys(context, state, cluster)
         for cluster in self.world.clusters:
             state.put_cluster(
                 IssuerCluster(
@@ -140,6 +143,23 @@ class Assembly(Struct):
         self.hosts.exact[names.KUBERNETES_HOST] = app
         self.hosts.domains["clusters.sandbox.test"] = app
         self.hosts.domains[names.TOKEN_PROXY_DOMAIN] = app
+
+    def _take_over_keys(self, context: Context, state: "IssuerState", cluster: Cluster) -> None:
+        """A real API server's keys; what changed since an earlier start is told."""
+        before = state.keys(cluster.name)
+        new = state.import_key(cluster.name, self.signing_key)
+        if self.published_keys:
+            state.publish_only(cluster.name, public_key_ids(self.published_keys))
+        after = state.keys(cluster.name)
+        if before and after != before:
+            known = any(key.kid == new.kid for key in before)
+            shown = {"issuer": cluster.issuer, "published": [key.kid for key in after if key.published]}
+            context.journal.append(
+                ResourceChanged(
+                    "signingKey", new.kid, cluster.name, "updated" if known else "created", "cluster",
+                    after=shown,
+                )
+            )  # fmt: skip
 
     def _webhook(self) -> None:
         from apim_emulators.webhook.app import create_app

@@ -1,6 +1,6 @@
 """`kind up`, `status`, `logs`, `down`: the same flow on a real cluster."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,8 @@ def up(options: UpOptions, files: list[Path]) -> int:
 
 def _follow(sandbox: Sandbox, results: list[AppliedShown], before: int, terminal: Terminal) -> Walk:
     """Show the walk of what was applied until it ends; an empty one when there was nothing to do."""
-    if all(one["result"] == "unchanged" for one in results) and _ready_gateway(sandbox, results):
+    unchanged = all(one["result"] == "unchanged" for one in results)
+    if unchanged and _ready_gateway(sandbox, results):
         return build([])
     workloads = ("Deployment/", "Pod/", "StatefulSet/", "DaemonSet/", "Job/")
     if not any(one["object"].startswith(workloads) for one in results):
@@ -68,20 +69,21 @@ def _follow(sandbox: Sandbox, results: list[AppliedShown], before: int, terminal
     since = seen[-1].sequence if seen else before
     with closing(sandbox.follow(since, timeout=READY_TIMEOUT)) as records:
         try:
-            for record in _until_settled(records, seen, sandbox, results):
+            settled = _ready_again if unchanged else _settled
+            for record in _until_settled(records, seen, lambda: settled(seen, sandbox, results)):
                 terminal.print(printer.feed(record))
         except TimeoutError:
             terminal.print([line((f"That is all after {READY_TIMEOUT:g} s; the pods say:", "info"))])
             terminal.print(_pods(sandbox.pods()))
     terminal.print(printer.flush())
-    return build(seen)
+    return build([] if unchanged and _ready_again(seen, sandbox, results) else seen)
 
 
 def _until_settled(
-    records: Iterator[Record], seen: list[Record], sandbox: Sandbox, results: list[AppliedShown]
+    records: Iterator[Record], seen: list[Record], settled: Callable[[], bool]
 ) -> Iterator[Record]:
-    """Records until the gateway is Ready or its walk is broken. Raises `TimeoutError` after a while."""
-    if _settled(seen, sandbox, results):
+    """Records until `settled`; they are put into `seen`. Raises `TimeoutError` after a while."""
+    if settled():
         return
     deadline = SystemTime().tick() + READY_TIMEOUT  # other pods may go on telling for ever
     for record in records:
@@ -89,11 +91,18 @@ def _until_settled(
             raise TimeoutError
         seen.append(record)
         yield record
-        if record.kind in _TELLING and _settled(seen, sandbox, results):
+        if record.kind in _TELLING and settled():
             return
 
 
+def _ready_again(_: list[Record], sandbox: Sandbox, results: list[AppliedShown]) -> bool:
+    """Whether pods that were there already have come back: after a start of the node they have no walk of
+    their own, and fail until the cluster's DNS is there."""
+    return _ready_gateway(sandbox, results) is not None
+
+
 def _settled(seen: list[Record], sandbox: Sandbox, results: list[AppliedShown]) -> bool:
+    """Whether the gateway is Ready or its walk is broken."""
     walk = build(seen)
     if walk.broken is not None:
         return True
@@ -203,7 +212,7 @@ def _end(layout: Layout, ready: PodShown | None, answer: str, took: float, broke
         line("  API        ", (
             f"{kubectl} -n {ready['namespace']} port-forward pod/{ready['name']} 18080:8080", "command"
         )),
-        line("Next:  ", (f"apim-sandbox kind down --name {layout.name}", "command")),
+        line("Next:  ", (layout.command("down"), "command")),
     ]  # fmt: skip
 
 
@@ -234,11 +243,7 @@ def status(layout: Layout) -> int:
     if whole:
         with Sandbox.connect(layout.sandbox.path) as sandbox:
             terminal.print([line("  pods"), *_pods(sandbox.pods())])
-    following = (
-        f"apim-sandbox explain --state-dir {layout.sandbox.path}"
-        if whole
-        else f"apim-sandbox kind up --name {layout.name}"
-    )
+    following = f"apim-sandbox explain --state-dir {layout.sandbox.path}" if whole else layout.command("up")
     terminal.print([line("Next:  ", (following, "command"))])
     return 0 if whole else NOT_RUNNING
 
@@ -298,12 +303,11 @@ def rotate_key(layout: Layout, *, keep_old: bool, publish: bool) -> int:
             else "does not show the new key: tokens that it signs are refused (AADSTS7000272)",
         ),
     ]
-    following = (
-        f"apim-sandbox kind publish-keys --name {layout.name}"
-        if not publish
-        else f"apim-sandbox journal --state-dir {layout.sandbox.path}"
-    )
-    terminal.print([*told, line("Next:  ", (following, "command"))])
+    if publish:
+        told += _until_entra_asks(layout)
+    else:
+        told.append(line("Next:  ", (layout.command("publish-keys"), "command")))
+    terminal.print(told)
     return 0
 
 
@@ -312,8 +316,20 @@ def publish_keys(layout: Layout) -> int:
     terminal = Terminal()
     with progress(terminal, "restarting the issuer"):
         anyio.run(rotation.publish, layout, backend="asyncio")
-    terminal.print([line("JWKS shows every key that the API server verifies with.")])
+    terminal.print(
+        [line("JWKS shows every key that the API server verifies with."), *_until_entra_asks(layout)]
+    )
     return 0
+
+
+def _until_entra_asks(layout: Layout) -> list[Line]:
+    """Entra learns of a new key when it asks for JWKS again, and it does not ask often."""
+    return [
+        line(
+            "  Entra      ", "learns of new keys once its copy of JWKS is five minutes old (issuer_refetch)"
+        ),
+        line("Next:  ", (f"apim-sandbox clock advance 5m --state-dir {layout.sandbox.path}", "command")),
+    ]
 
 
 def down(layout: Layout) -> int:

@@ -102,7 +102,7 @@ async def _look(layout: Layout) -> None:
         except SandboxError as error:
             raise InstanceError(
                 f"the kind sandbox {layout.name} was brought up by another version: {error}",
-                f"apim-sandbox kind down --name {layout.name}, then kind up",
+                f"{layout.command('down')}, then {layout.command('up')}",
             ) from None
 
 
@@ -122,9 +122,7 @@ def _connected(layout: Layout) -> AsyncSandbox:
     try:
         return AsyncSandbox.connect(layout.sandbox.path)
     except InstanceError:
-        raise InstanceError(
-            f"no kind sandbox called {layout.name} is up", f"apim-sandbox kind up --name {layout.name}"
-        ) from None
+        raise InstanceError(f"no kind sandbox called {layout.name} is up", layout.command("up")) from None
 
 
 def namespaces_of(documents: Iterable[tuple[str, str]]) -> set[str]:

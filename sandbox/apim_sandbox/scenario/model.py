@@ -226,8 +226,8 @@ class Present(Part):
     """A program in a pod of the gateway's service account signs in by hand.
 
     `token`: the file's content now, the content kept from the first time, the API server's own
-    token, or the access token got before. `header` and `claims` change it, signed again by the
-    cluster's key (null takes a member away).
+    token, or the access token got before. `lifetime`, `header` and `claims` change it, signed again by
+    the cluster's key (null takes a member away).
     """
 
     token: Literal["projected", "kept", "default", "access"] = "projected"

@@ -81,14 +81,17 @@ class Program(Struct):
             return await self.venue.default_token(self.account, wanted.lifetime)
         if wanted.text is not None:
             return wanted.text
-        if wanted.header or wanted.claims:
+        if wanted.header or wanted.claims or wanted.lifetime is not None:
             return await self._signed(projected, wanted)
         return projected
 
     async def _signed(self, projected: str, wanted: Present) -> str:
         """The projected token as another kind of issuer would have made it."""
         parsed = jose.parse(projected)
-        header, claims = _merged(parsed.header, wanted.header), _merged(parsed.claims, wanted.claims)
+        claims = parsed.claims
+        if wanted.lifetime is not None:
+            claims = {**claims, "exp": claims["iat"] + round(wanted.lifetime)}
+        header, claims = _merged(parsed.header, wanted.header), _merged(claims, wanted.claims)
         if header.get("alg") == "ES256":
             return _signed_with_ec(claims, header)
         return await self.venue.sign(claims, header)

@@ -33,7 +33,7 @@ async def install(
     if not rolled_out:
         raise InstanceError(
             f"the webhook's pod is not ready after {ADMITS_TIMEOUT:g} s: {await _pods(layout)}",
-            f"apim-sandbox kind logs webhook --name {layout.name}",
+            layout.command("logs webhook"),
         )
     profile = ""
 

@@ -24,6 +24,7 @@ FIELD_MANAGER = "apim-sandbox"
 _APPLY = {"content-type": "application/apply-patch+yaml"}
 _CHANNELS = "v4.channel.k8s.io"  # exec: one byte of channel before each message
 _STDOUT, _ERROR = 1, 3
+WATCH_SECONDS = 60
 
 
 class ApiError(ClusterError):
@@ -109,9 +110,12 @@ class KubernetesApi(Struct):
         answer = await self._send("GET", path, params=params)
         return answer.text
 
-    async def lines(self, path: str, **params: str) -> AsyncIterator[str]:
-        """A stream's lines as they come: a followed log, a watch."""
-        timeout = httpx.Timeout(10, read=None)
+    async def lines(self, path: str, *, silence: float | None = None, **params: str) -> AsyncIterator[str]:
+        """A stream's lines as they come: a followed log, a watch.
+
+        After `silence` seconds without one it is lost: raises `httpx.ReadTimeout`.
+        """
+        timeout = httpx.Timeout(10, read=silence)
         async with self._client().stream("GET", path, params=params, timeout=timeout) as answer:
             if not answer.is_success:
                 await answer.aread()
@@ -122,7 +126,8 @@ class KubernetesApi(Struct):
     async def watch(self, path: str, **params: str) -> AsyncIterator[Raw]:
         """Every object, then every change of one, for ever; `{"type", "object"}` as Kubernetes has it.
 
-        A watch that ends is begun again from a new list: an object may then be told of twice.
+        A watch that ends is begun again from a new list: an object may then be told of twice. The API
+        server ends each after a minute; when it does not, it is gone without having said so.
         """
         while True:
             listed = await self.get(path, **params)
@@ -130,7 +135,8 @@ class KubernetesApi(Struct):
                 yield {"type": "ADDED", "object": item}
             yield {"type": "SYNCED", "object": listed}
             since = listed["metadata"]["resourceVersion"]
-            async for line in self.lines(path, watch="1", resourceVersion=since, **params):
+            listening = {"watch": "1", "resourceVersion": since, "timeoutSeconds": str(WATCH_SECONDS)}
+            async for line in self.lines(path, silence=WATCH_SECONDS + 15.0, **listening, **params):
                 change = json.loads(line)
                 if change["type"] == "ERROR":  # 410 Gone: too old
                     break

@@ -13,6 +13,7 @@ import json
 import os
 import re
 from pathlib import Path
+from shlex import quote
 
 from msgspec import Struct, to_builtins
 
@@ -97,6 +98,11 @@ class Layout(Struct, frozen=True):
     def kubectl(self) -> tuple[str, ...]:
         """kubectl for this cluster and no other, whatever the current context is."""
         return ("kubectl", "--kubeconfig", str(self.kubeconfig), "--context", self.context)
+
+    def command(self, what: str) -> str:
+        """`apim-sandbox kind WHAT` for this sandbox, to be typed by a person."""
+        place = "" if self == Layout.of(self.name) else f" --state-dir {quote(str(self.directory.parent))}"
+        return f"apim-sandbox kind {what} --name {self.name}{place}"
 
     def container(self, part: str) -> str:
         return f"{self.network}-{part}"

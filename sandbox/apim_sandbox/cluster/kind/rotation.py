@@ -19,8 +19,10 @@ from apim_sandbox.instance import InstanceError, write_private
 RESTART_TIMEOUT = 180.0  # seconds
 _STAGE = ("kube-system", "local-path-storage", webhook.NAMESPACE)
 # The kubelet makes a static pod anew when its manifest changes. `mv` is atomic: it never sees half a file.
+# Prints the id of the API server's process.
 _RESTART = """
 set -e
+pgrep -x kube-apiserver || true
 cd /etc/kubernetes
 for part in kube-apiserver kube-controller-manager; do
   grep -v 'apim-sandbox/signing-key' manifests/$part.yaml > $part.new
@@ -62,9 +64,7 @@ async def publish(layout: Layout) -> None:
 async def _running(layout: Layout) -> None:
     found = await node.find(layout)
     if found is None or not found.ours or not found.running:
-        raise InstanceError(
-            f"cluster {layout.name} does not run", f"apim-sandbox kind up --name {layout.name}"
-        )
+        raise InstanceError(f"cluster {layout.name} does not run", layout.command("up"))
 
 
 async def _restart_issuer(layout: Layout) -> None:
@@ -80,7 +80,15 @@ async def _restart_issuer(layout: Layout) -> None:
 
 
 async def _restart_api_server(layout: Layout, key: SigningKey) -> None:
-    await tools.run("docker", "exec", layout.node, "sh", "-c", _RESTART.replace("KID", key.kid))
+    inside = ("docker", "exec", layout.node, "sh", "-c")
+    old = (await tools.run(*inside, _RESTART.replace("KID", key.kid))).split()
+
+    async def ending() -> bool:
+        return not await tools.succeeds(*layout.kubectl, "get", "--raw", "/livez")
+
+    await until(layout, "the API server ends", RESTART_TIMEOUT, ending)
+    # It answers nobody any more, but waits for its watches, for all of its thirty seconds' grace.
+    await tools.run(*inside, f"kill -KILL {' '.join(old)} || true")
 
     async def signs() -> bool:
         """Whether a fresh token is signed with the new key."""

@@ -125,7 +125,7 @@ class Up:
         try:
             self.authority = prepare(layout.sandbox, self.world)
         except InstanceError as error:
-            raise InstanceError(str(error), f"apim-sandbox kind down --name {layout.name}") from None
+            raise InstanceError(str(error), layout.command("down")) from None
         keys.make(layout)
         if self.options.world is not None:
             write_private(layout.sandbox.path / "world.yaml", text_of(self.options.world))

@@ -113,6 +113,14 @@ def token_file(pod: Raw) -> TokenFile | None:
     return found[0] if found else None
 
 
+def run_of(pod: Raw, container: str) -> str:
+    """Which run of a container this is: its id, a new one each time it is started; "" before the first."""
+    for one in items(mapping(pod.get("status")).get("containerStatuses")):
+        if one.get("name") == container:
+            return str(one.get("containerID", ""))
+    return ""
+
+
 def _token_files(pod: Raw, container: Raw) -> list[TokenFile]:
     """The projected tokens that a container sees: its own choice first, then the webhook's."""
     named = [

@@ -16,6 +16,4 @@ async def until(layout: Layout, what: str, timeout: float, holds: Callable[[], A
         while not await holds():  # noqa: ASYNC110  others' doing
             await anyio.sleep(LOOK_EVERY)
         return
-    raise InstanceError(
-        f"waited {timeout:g} s until {what}, and it does not", f"apim-sandbox kind logs --name {layout.name}"
-    )
+    raise InstanceError(f"waited {timeout:g} s until {what}, and it does not", layout.command("logs"))

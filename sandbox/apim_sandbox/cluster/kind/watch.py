@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import httpx
 from anyio.abc import TaskGroup
+from msgspec import Struct, field
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodAdmitted, PodChanged, TokenProjected
@@ -31,6 +32,14 @@ LOOK_AGAIN = 30.0  # seconds between looks at a token file that is due to be ren
 PERMISSION = "permission denied"
 
 
+class _Reading(Struct):
+    """A pod's token file: its container's run, and the wish to look again."""
+
+    file: views.TokenFile
+    run: str
+    again: anyio.Event = field(default_factory=anyio.Event)
+
+
 class Watcher:
     """Keeps the cluster's pods and events, and journals them."""
 
@@ -43,7 +52,7 @@ class Watcher:
         self._events: dict[str, EventView] = {}
         self._admitted: set[str] = set()
         self._refused: dict[str, str] = {}  # by the ReplicaSet's uid
-        self._reading: set[str] = set()
+        self._reading: dict[str, _Reading] = {}  # by uid
         self._tasks: TaskGroup | None = None
 
     async def run(self) -> None:
@@ -90,10 +99,7 @@ class Watcher:
             self._admitted.add(uid)
             await self._journal_admission(pod)
         self._journal_change(pod)
-        found = views.token_file(pod)
-        if found is not None and uid not in self._reading and self._tasks is not None:
-            self._reading.add(uid)
-            self._tasks.start_soon(self._read_tokens, pod, found)
+        self._look_for_token(pod)
 
     def _gone(self, pod: Raw) -> None:
         metadata = pod["metadata"]
@@ -138,12 +144,29 @@ class Watcher:
 
     # --- tokens
 
-    async def _read_tokens(self, pod: Raw, file: views.TokenFile) -> None:
+    def _look_for_token(self, pod: Raw) -> None:
+        """Begin to read the pod's token; look at once where its container was started again.
+
+        A kubelet that was started again with its node has projected a new token.
+        """
+        found, uid = views.token_file(pod), pod["metadata"]["uid"]
+        if found is None or self._tasks is None:
+            return
+        reading = self._reading.get(uid)
+        if reading is None:
+            reading = self._reading[uid] = _Reading(found, views.run_of(pod, found.container))
+            self._tasks.start_soon(self._read_tokens, pod, reading)
+        elif (run := views.run_of(pod, reading.file.container)) != reading.run:
+            reading.run = run
+            reading.again.set()
+
+    async def _read_tokens(self, pod: Raw, reading: _Reading) -> None:
         """Journal the pod's token, and each renewal, until the pod is gone."""
-        uid, metadata = pod["metadata"]["uid"], pod["metadata"]
-        jti = ""
+        uid, metadata, file = pod["metadata"]["uid"], pod["metadata"], reading.file
+        jti, told = "", ""  # the token told of, and which run of the container had it
         while uid in self._pods:
             wait = LOOK_AGAIN
+            reading.again, run = anyio.Event(), reading.run
             try:
                 text = await self._api.execute(
                     metadata["namespace"], metadata["name"], file.container, ["cat", file.path]
@@ -151,7 +174,7 @@ class Watcher:
                 token = parse(text.strip())
             except (ClusterError, JoseError) as error:
                 self._unreadable(pod, file, str(error))
-                wait = RETRY_SECONDS if not jti else LOOK_AGAIN
+                wait = RETRY_SECONDS if reading.run != told else LOOK_AGAIN
             else:
                 claims = token.claims
                 issued, expires = float(claims.get("iat", 0)), float(claims.get("exp", 0))
@@ -171,9 +194,11 @@ class Watcher:
                     )
                     jti = str(claims.get("jti", ""))
                     self._context.journal.append(event)
+                told = run
                 wait = max(renew - self._context.clock.now(), LOOK_AGAIN)
-            await anyio.sleep(wait)
-        self._reading.discard(uid)
+            with anyio.move_on_after(wait):
+                await reading.again.wait()
+        self._reading.pop(uid, None)
 
     def _unreadable(self, pod: Raw, file: views.TokenFile, problem: str) -> None:
         """A token that its own container may not read is a cause of its own; say so once."""

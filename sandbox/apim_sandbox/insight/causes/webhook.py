@@ -62,8 +62,10 @@ def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
 
 
 def denied(failure: Failure, event: PodAdmitted) -> Explanation:
-    """The webhook's own denials: few and exact (azure-workload-identity, pkg/webhook)."""
+    """The webhook's own denials: few and exact (azure-workload-identity, pkg/webhook); and the API server's,
+    which looks for the service account before it asks any webhook."""
     text = event.reason
+    who = "API server" if "error looking up service account" in text else "webhook"
     missing = re.search(r'serviceaccounts? "([^"]+)" not found', text, re.IGNORECASE)
     if missing:
         cause, words = "service-account-missing", f'service account "{missing[1]}" does not exist'
@@ -98,8 +100,8 @@ def denied(failure: Failure, event: PodAdmitted) -> Explanation:
     return Explanation(
         cause=cause,
         hop=2,
-        headline=f"The webhook refused pod {event.pod} (hop 2): {words}.",
-        facts=(Fact("webhook says", text),) if text else (),
+        headline=f"The {who} refused pod {event.pod} (hop 2): {words}.",
+        facts=(Fact(f"{who} says", text),) if text else (),
         mends=(mend,),
     )
 
