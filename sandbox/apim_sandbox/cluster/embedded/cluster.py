@@ -1,5 +1,6 @@
 """The embedded cluster: keeps objects, makes pods of Deployments, and runs them on one node."""
 
+import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
@@ -172,7 +173,8 @@ class EmbeddedCluster:
             if manifest.key.kind == "Deployment" and before is not None:
                 old, new = (mapping(raw.get("spec")).get("selector") for raw in (before.raw, manifest.raw))
                 if old != new:
-                    message = f"spec.selector: Invalid value: {new}: field is immutable"
+                    shown = json.dumps(new, separators=(",", ":"), sort_keys=True)
+                    message = f"spec.selector: Invalid value: {shown}: field is immutable"
                     fix = f"put it back to {old}, or delete the Deployment first"
                     wrong.append(manifest.error(("spec", "selector"), message, fix))
         if wrong:

@@ -1,5 +1,6 @@
 """A kind cluster behind the same protocol as the embedded one."""
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ OBJECTS: Mapping[ObjectKind, str] = {
     "MutatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
 }
 GONE_TIMEOUT = 60.0  # seconds for a pod's graceful end
+# Deployment.apps "apim-gateway" is invalid: spec.selector: Invalid value: ...
+_INVALID = re.compile(r'\S+ "[^"]*" is invalid: (?=(?P<field>[A-Za-z]+(\.[A-Za-z]+)*): )')
 Result = Literal["created", "configured", "unchanged"]
 
 
@@ -124,7 +127,7 @@ class KindCluster:
         try:
             await self._api.apply(await self._path(manifest), raw, dry_run=True)
         except ApiError as error:
-            raise manifest.error((), error.message) from None
+            raise _refused(manifest, error) from None
 
     async def _put(self, manifest: Manifest, raw: Raw) -> Result:
         path = await self._path(manifest)
@@ -132,7 +135,7 @@ class KindCluster:
         try:
             after = await self._api.apply(path, _clean(raw, manifest.key.namespace))
         except ApiError as error:
-            raise manifest.error((), error.message) from None
+            raise _refused(manifest, error) from None
         if before is None:
             return "created"
         same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
@@ -352,6 +355,15 @@ def _token_source(pod: Raw) -> tuple[str, Raw]:
                 if isinstance(token, dict):
                     return str(volume["name"]), token
     raise ClusterError("the webhook added no token to the pod", "apim-sandbox kind up installs it")
+
+
+def _refused(manifest: Manifest, error: ApiError) -> DocumentError:
+    """What the API server says of an object, at the field that it names."""
+    prefix = _INVALID.match(error.message)
+    if prefix is None:
+        return manifest.error((), error.message)
+    message = error.message[prefix.end() :]
+    return manifest.error(tuple(prefix["field"].split(".")), message)
 
 
 def _clean(raw: Raw, namespace: str) -> Raw:
