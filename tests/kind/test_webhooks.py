@@ -1,6 +1,7 @@
 """The three webhooks on one API server: what each makes of the same pod, and every difference explained."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ from tests.kind.conftest import Kind
 from apim_sandbox.cluster.kind.webhook import VARIANTS, Variant
 
 pytestmark = pytest.mark.kind_lives
+_BUNDLE = (
+    "get", "mutatingwebhookconfiguration/azure-wi-webhook-mutating-webhook-configuration",
+    "-o", "jsonpath={.webhooks[0].clientConfig.caBundle}",
+)  # fmt: skip
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -94,3 +99,29 @@ def _names(spec: dict[str, Any]) -> dict[str, str]:
         "file": env["AZURE_FEDERATED_TOKEN_FILE"],
         "path": volume["projected"]["sources"][0]["serviceAccountToken"]["path"],
     }
+
+
+def test_the_emulated_webhook_keeps_its_own_certificates(kind: Kind) -> None:
+    """An emptied Secret is filled with a new CA, and the API server is told to trust that one."""
+    kind.up("--webhook", "emulated")
+    namespace = ("--namespace", "azure-workload-identity-system")
+    secret = "secret/azure-wi-webhook-server-cert"
+    before = _authority(kind)
+    kind.kubectl("patch", secret, *namespace, "--type=json", "-p", '[{"op": "remove", "path": "/data"}]')
+    deadline = time.monotonic() + 60
+    while (after := _authority(kind)) in ("", before) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert after not in ("", before)
+    while (bundle := kind.kubectl(*_BUNDLE)) != after and time.monotonic() < deadline:
+        time.sleep(1)
+    assert bundle == after
+    assert mutated(kind)["volumes"]
+    kind.up("--webhook", "upstream")
+
+
+def _authority(kind: Kind) -> str:
+    """The CA in the webhook's Secret, base64-encoded."""
+    return kind.kubectl(
+        "get", "secret/azure-wi-webhook-server-cert", "--namespace", "azure-workload-identity-system",
+        "-o", r"jsonpath={.data.ca\.crt}",
+    )  # fmt: skip

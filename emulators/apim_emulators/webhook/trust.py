@@ -15,11 +15,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from apim_emulators.core.provenance import Behaviour
 
 TRUST = Behaviour(
-    "webhook.trust", "documented",
+    "webhook.trust", "observed",
     "The API server calls the webhook only if its certificate leads to a CA in caBundle, is for the "
     "service's name and in time; without caBundle the system's roots count. Else the call fails with Go's "
     "x509 error.",
-    "Kubernetes, extensible admission controllers (caBundle); golang/go crypto/x509 verify.go",
+    "API server of Kubernetes 1.34; Kubernetes, extensible admission controllers (caBundle); golang/go "
+    "crypto/x509 verify.go",
     "tests/emulators/webhook/test_trust.py::test_what_is_wrong_with_a_certificate_is_said_in_gos_words",
 )  # fmt: skip
 

@@ -7,21 +7,18 @@ from apim_sandbox.cluster.kind.layout import Layout
 from apim_sandbox.cluster.kind.waiting import until
 from apim_sandbox.cluster.kind.webhook import Variant
 from apim_sandbox.instance import InstanceError
-from apim_sandbox.serving.certificates import CertificateAuthority
 from apim_sandbox.world.model import World
 
 ADMITS_TIMEOUT = 120.0  # seconds
 
 
-async def install(
-    layout: Layout, world: World, variant: Variant, own: str, authority: CertificateAuthority
-) -> str:
+async def install(layout: Layout, world: World, variant: Variant, own: str) -> str:
     """Apply the variant's manifests; the profile by which a labelled pod then comes back mutated.
 
     `own` is the sandbox's image. Raises `InstanceError` when the webhook's pod does not get ready, with
     what it says, or when the webhook does not admit.
     """
-    text = webhook.manifests(world, variant, own, authority)
+    text = webhook.manifests(world, variant, own)
     await tools.run(
         *layout.kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=apim-sandbox",
         "-f", "-", stdin=text,

@@ -187,7 +187,7 @@ class Up:
     async def _webhook(self, name: str) -> str:
         options = self.options
         own = name if options.webhook == "emulated" else ""
-        profile = await admission.install(options.layout, self.world, options.webhook, own, self.authority)
+        profile = await admission.install(options.layout, self.world, options.webhook, own)
         return f"{name.rpartition('/')[2]} admits (profile {profile})"
 
 

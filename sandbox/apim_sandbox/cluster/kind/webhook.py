@@ -1,16 +1,13 @@
 """The webhook in a real cluster: upstream's newest, upstream's earlier generation, or the emulated one."""
 
 import json
-from base64 import b64encode
 from importlib.resources import files
 from string import Template
 from typing import Any, Literal
 
 import yaml
 
-from apim_emulators.core.vocabulary import WEBHOOK_HOST
 from apim_sandbox.instance import InstanceError
-from apim_sandbox.serving.certificates import CertificateAuthority
 from apim_sandbox.world.model import World
 
 Variant = Literal["upstream", "upstream-previous", "emulated"]
@@ -36,11 +33,8 @@ def image_of(variant: Variant, own: str) -> str:
     return UPSTREAM.get(variant, own)
 
 
-def manifests(world: World, variant: Variant, own: str, authority: CertificateAuthority) -> str:
-    """Everything that the chart would install, as a YAML stream.
-
-    Upstream makes its own certificates; the emulated one's are of the sandbox's CA.
-    """
+def manifests(world: World, variant: Variant, own: str) -> str:
+    """Everything that the chart would install, as a YAML stream; each variant makes its own certificates."""
     cluster = world.clusters[0]
     hook = cluster.webhook
     path = {"path": "/healthz", "port": "healthz"}
@@ -61,23 +55,23 @@ def manifests(world: World, variant: Variant, own: str, authority: CertificateAu
     text = files(__package__).joinpath("manifests/webhook.yaml").read_text(encoding="utf-8")
     objects = [one for one in yaml.safe_load_all(Template(text).substitute(values)) if one]
     if variant == "emulated":
-        _emulated({one["kind"]: one for one in objects}, hook.profile, authority)
+        _emulated({one["kind"]: one for one in objects}, hook.profile)
     return yaml.safe_dump_all(objects, sort_keys=False)
 
 
-def _emulated(by_kind: dict[str, Any], profile: str, authority: CertificateAuthority) -> None:
+def _emulated(by_kind: dict[str, Any], profile: str) -> None:
     """Turn upstream's objects into the emulated webhook's: same names, same selectors, our process."""
-    container = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    spec = by_kind["Deployment"]["spec"]["template"]["spec"]
+    container = spec["containers"][0]
     container["command"] = ["python", "-m", "apim_sandbox.cluster.kind.webhook_pod"]
     container["env"].append({"name": "APIM_SANDBOX_WEBHOOK_PROFILE", "value": profile})
     container["readinessProbe"] = {
         "httpGet": {"path": "/healthz", "port": "webhook-server", "scheme": "HTTPS"}, "periodSeconds": 1,
     }  # fmt: skip
     container["resources"] = {"requests": {"cpu": "50m", "memory": "64Mi"}}
-    chain, key = authority.issue(WEBHOOK_HOST)
-    by_kind["Secret"]["stringData"] = {"tls.crt": chain.read_text(), "tls.key": key.read_text()}
-    client = by_kind["MutatingWebhookConfiguration"]["webhooks"][0]["clientConfig"]
-    client["caBundle"] = b64encode(authority.ca_file.read_bytes()).decode()
+    # The root file system is read-only, and Python loads certificates from files alone.
+    spec["volumes"].append({"name": "tmp", "emptyDir": {"medium": "Memory"}})
+    container["volumeMounts"].append({"name": "tmp", "mountPath": "/tmp"})  # noqa: S108
 
 
 def probe_pod() -> str:

@@ -1,7 +1,7 @@
 """`python -m apim_sandbox.cluster.kind.webhook_pod`: the emulated webhook as a pod of a real cluster.
 
-Same flags, environment and certificate directory as upstream's `/manager`; its service accounts come from
-the real API server, with the pod's own service-account token.
+Same flags and environment as upstream's `/manager`, with rotation of its own certificates; its service
+accounts come from the real API server, with the pod's own service-account token.
 """
 
 import os
@@ -17,9 +17,11 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.context import Context
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import ActorJournal
+from apim_emulators.core.keys import FreshKeys
 from apim_emulators.webhook.app import create_app
 from apim_emulators.webhook.config import ConfigError, configure
 from apim_emulators.webhook.profiles import ProfileName
+from apim_sandbox.cluster.kind.webhook_certificates import CertificateKeeper
 from apim_sandbox.gateway.control import NoSink
 from apim_sandbox.serving.edge import listen, serving
 from apim_sandbox.serving.networked import stopped
@@ -39,12 +41,23 @@ async def run(arguments: list[str]) -> None:
     )
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
-    tls.load_cert_chain(f"{settings.cert_dir}/tls.crt", f"{settings.cert_dir}/tls.key")
+    if not settings.rotates:
+        tls.load_cert_chain(f"{settings.cert_dir}/tls.crt", f"{settings.cert_dir}/tls.key")
     trusted = ssl.create_default_context(cafile=str(_MOUNTED / "ca.crt"))
     async with httpx.AsyncClient(verify=trusted, trust_env=False, timeout=10) as http:
         context = Context(clock, RandomIds(), ActorJournal(NoSink(), "webhook", clock), http)
-        async with serving(create_app(context, settings), listen(PORT, "--port", "0.0.0.0"), tls):  # noqa: S104
+        http.headers["authorization"] = f"Bearer {settings.admin_token}"
+        http.base_url = httpx.URL(settings.kubernetes_url)
+        keeper = CertificateKeeper(http, clock, FreshKeys(), settings.namespace, tls)
+        app = create_app(context, settings, ready=lambda: keeper.ready or not settings.rotates)
+        async with (
+            serving(app, listen(PORT, "--port", "0.0.0.0"), tls),  # noqa: S104
+            anyio.create_task_group() as tasks,
+        ):
+            if settings.rotates:
+                tasks.start_soon(keeper.run)
             await stopped()
+            tasks.cancel_scope.cancel()
 
 
 def main() -> int:
