@@ -15,6 +15,7 @@ import time
 
 START = """
 import time
+import pytest  # as in a test session
 from apim_sandbox import Sandbox
 began, used = time.perf_counter(), time.process_time()
 with Sandbox.start() as sandbox:

@@ -83,8 +83,6 @@ def start(options: UpOptions, *, detach: bool) -> int:
 
 def run_live(main: object) -> None:
     """`anyio.run` on asyncio, with uvloop where there is one."""
-    # httpcore imports trio where it can, which nothing in this process ever runs on: a tenth of the start.
-    sys.modules.setdefault("trio", None)  # type: ignore[arg-type]
     try:
         import uvloop  # noqa: F401
 

@@ -19,6 +19,9 @@ def server(world: Path | Mapping[str, Any] | None, state_dir: Path | None) -> It
 
     Raises what `run_server` raises when it can't start.
     """
+    from apim_emulators.core.keys import FreshKeys
+
+    keys = FreshKeys(ahead=0 if state_dir else 2)  # a cluster's and Entra's; imports take longer than they do
     from apim_sandbox.instance import StateDir
     from apim_sandbox.serving.server import ServerOptions, run_server
 
@@ -28,7 +31,7 @@ def server(world: Path | Mapping[str, Any] | None, state_dir: Path | None) -> It
         )
         options = ServerOptions(
             state=StateDir(directory), world_file=_world_file(world, directory), edge_port=0, proxy_port=0,
-            control_port=0, keep=state_dir is not None,
+            control_port=0, keep=state_dir is not None, keys=keys,
         )  # fmt: skip
 
         async def serve(*, task_status: TaskStatus[anyio.Event]) -> None:

@@ -5,41 +5,34 @@ script API and the pytest plugin read and steer through it. Bound elsewhere than
 demands a bearer token.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from hmac import compare_digest
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Header, HTTPException, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from msgspec import Struct, field
-from msgspec.structs import replace
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.middleware.base import RequestResponseEndpoint
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.clock import ClockError, MasterClock
-from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import FaultError, Faults
-from apim_emulators.core.journal import MemoryJournal, decode, encode
-from apim_emulators.core.vocabulary import ServiceAccountName, VocabularyError
+from apim_emulators.core.http import LazyApp, json_response
+from apim_emulators.core.journal import MemoryJournal
+from apim_emulators.core.vocabulary import VocabularyError
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.control.attachments import Attachments
 from apim_sandbox.control.checkpoints import CheckpointError, Checkpoints
-from apim_sandbox.control.clock_routes import clock_routes
-from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
 from apim_sandbox.control.history import History, Remembered
-from apim_sandbox.control.server_sent import server_sent
-from apim_sandbox.control.snapshot_routes import snapshot_routes
-from apim_sandbox.documents import Document as YamlDocument
+from apim_sandbox.control.quick_routes import quick_routes
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.serving.steering import SteeringError
-from apim_sandbox.world.load import from_document
 from apim_sandbox.world.model import World
-from apim_sandbox.world.seed import service_names
-
-NDJSON = "application/x-ndjson"
 
 
 class Control(Struct):
@@ -61,264 +54,66 @@ class Control(Struct):
     checkpoints: Checkpoints | None = None  # None where the emulators are other processes
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Document(_Body):
-    path: str = ""
-    text: str
-
-
-class Apply(_Body):
-    """Manifests as text; `path` is what places in messages name."""
-
-    documents: list[Document]
-
-
-class Keep(_Body):
-    """Be a pod of `NAMESPACE/NAME` (empty: the world's first) until the sandbox ends."""
-
-    service_account: str = ""
-
-
-class NewToken(_Body):
-    """What a projected token is made of; life in seconds, as TokenRequest bounds it."""
-
-    service_account: str = ""
-    audience: str = ""
-    seconds: int = Field(default=3600, ge=1, le=1 << 32)
-
-
-def create_app(control: Control) -> FastAPI:
+def create_app(control: Control) -> ASGIApp:
     """The control service as an ASGI application."""
-    app = FastAPI(title="apim-sandbox control", version="1", docs_url="/docs", redoc_url=None)
-    _guard(app, control)
-    _journal_routes(app, control)
-    clock_routes(app, control.clock, control.journal)
-    _cluster_routes(app, control)
-    _identity_routes(app, control)
-    desk = FaultDesk(control.faults, control.clock, control.world)
-    fault_routes(app, desk)
-    _history_routes(app, control)
-    _world_routes(app, control, desk)
-    snapshot_routes(app, control.checkpoints)
+    history = History(control.clock.now)
+    quick = quick_routes(control)
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    def further() -> ASGIApp:
+        from apim_sandbox.control.further_routes import further_routes
 
-    @app.get("/status")
-    async def status() -> dict[str, Any]:
-        return control.status()
+        return further_routes(control, history, quick)
 
-    return app
+    return Starlette(
+        routes=[*quick, Mount("/", LazyApp(further))],
+        middleware=[Middleware(_Guard, token=control.token), Middleware(Remembered, history=history)],
+        exception_handlers=refusals(),
+    )
 
 
-def _guard(app: FastAPI, control: Control) -> None:
-    @app.middleware("http")
-    async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        presented = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if control.token and not compare_digest(presented.encode(), control.token.encode()):
-            return JSONResponse({"detail": "this control service wants Authorization: Bearer TOKEN"}, 401)
-        return await call_next(request)
+class _Guard:
+    """Asks for the token, where there is one."""
 
-    @app.exception_handler(DocumentError)
-    async def bad_document(_: Request, error: DocumentError) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token
 
-    @app.exception_handler(ClusterError)
-    async def refused(_: Request, error: ClusterError) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._token and scope["type"] == "http":
+            presented = Headers(scope=scope).get("authorization", "").removeprefix("Bearer ")
+            if not compare_digest(presented.encode(), self._token.encode()):
+                refusal = _detail(401, "this control service wants Authorization: Bearer TOKEN")
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def refusals() -> dict[Any, Callable[[Request, Exception], Awaitable[Response]]]:
+    """What a request is answered that can't be carried out, by the exception that says so."""
 
     async def bad_value(_: Request, error: Exception) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+        return _detail(422, str(error))
 
-    for kind in (
+    async def bad_fault(_: Request, error: Exception) -> Response:
+        field = ".".join(error.field) if isinstance(error, FaultError) else ""
+        return json_response({"detail": str(error), "field": field}, 422)
+
+    async def status(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _detail(error.status_code, error.detail)
+
+    kinds = (
         CheckpointError,
         ClockError,
-        FaultError,
+        ClusterError,
+        DocumentError,
         SteeringError,
         VocabularyError,
         msgspec.ValidationError,
         msgspec.DecodeError,
-    ):
-        app.add_exception_handler(kind, bad_value)
+    )
+    return {**dict.fromkeys(kinds, bad_value), FaultError: bad_fault, HTTPException: status}
 
 
-def _journal_routes(app: FastAPI, control: Control) -> None:
-    @app.post("/journal", status_code=204)
-    async def append(request: Request) -> Response:
-        """Take events of another process: one record a line, `sequence` ignored."""
-        for line in (await request.body()).splitlines():
-            record = decode(line)
-            control.journal.add(record.actor, record.at, record.event, record.duration)
-        return Response(status_code=204)
-
-    @app.get("/journal")
-    async def read(since: int = 0) -> Response:
-        lines = b"".join(encode(record) + b"\n" for record in control.journal.since(since))
-        return Response(lines, media_type=NDJSON)
-
-    @app.get("/journal/stream")
-    async def stream(
-        since: int = 0, last_event_id: Annotated[int | None, Header()] = None
-    ) -> StreamingResponse:
-        """Server-sent events: the kept records after `since`, then new ones as they come."""
-
-        async def events() -> AsyncIterator[bytes]:
-            start = since if last_event_id is None else last_event_id
-            async with aclosing(control.journal.follow(start)) as records:
-                async for record in records:
-                    yield b"id: %d\ndata: %s\n\n" % (record.sequence, encode(record))
-
-        return server_sent(events())
-
-
-def _cluster_routes(app: FastAPI, control: Control) -> None:
-    @app.post("/apply")
-    async def apply(body: Apply) -> Any:
-        documents = [(document.path, document.text) for document in body.documents]
-        return msgspec.to_builtins(await control.cluster.apply(documents))
-
-    @app.post("/delete")
-    async def delete(body: Apply) -> Any:
-        documents = [(document.path, document.text) for document in body.documents]
-        return msgspec.to_builtins(await control.cluster.delete(documents))
-
-    @app.get("/pods")
-    async def pods() -> Any:
-        return msgspec.to_builtins(await control.cluster.pods())
-
-    @app.get("/events")
-    async def events() -> Any:
-        return msgspec.to_builtins(await control.cluster.events())
-
-    @app.get("/serviceaccounts")
-    async def service_accounts() -> Any:
-        return await control.cluster.service_accounts()
-
-    @app.get("/secrets")
-    async def secrets() -> Any:
-        """The cluster's Secrets: of what they hold, certificates alone are shown."""
-        return await control.cluster.objects("Secret")
-
-    @app.get("/webhooks")
-    async def webhooks() -> Any:
-        return await control.cluster.objects("MutatingWebhookConfiguration")
-
-    @app.get("/pods/{namespace}/{name}")
-    async def pod(namespace: str, name: str) -> Any:
-        """The pod as Kubernetes' object, as admission left it."""
-        found = await control.cluster.pod(namespace, name)
-        if found is None:
-            raise HTTPException(404, f"no pod {namespace}/{name}")
-        return found
-
-    @app.delete("/pods/{namespace}/{name}", status_code=204)
-    async def delete_pod(namespace: str, name: str) -> Response:
-        if not await control.cluster.delete_pod(namespace, name):
-            raise HTTPException(404, f"no pod {namespace}/{name}")
-        return Response(status_code=204)
-
-    @app.get("/pods/{namespace}/{name}/logs")
-    async def logs(namespace: str, name: str, follow: bool = False) -> Response:
-        if not any(pod.namespace == namespace and pod.name == name for pod in await control.cluster.pods()):
-            raise HTTPException(404, f"no pod {namespace}/{name}")
-        if not follow:
-            lines = await control.cluster.logs(namespace, name)
-            return PlainTextResponse("".join(f"{line}\n" for line in lines))
-
-        async def stream() -> AsyncIterator[bytes]:
-            async for line in control.cluster.follow_logs(namespace, name):
-                yield f"{line}\n".encode()
-
-        return StreamingResponse(stream(), media_type="text/plain; charset=utf-8")
-
-    @app.get("/gateways")
-    async def gateways() -> Any:
-        return await control.gateways()
-
-
-def _identity_routes(app: FastAPI, control: Control) -> None:
-    def account_of(text: str) -> ServiceAccountName:
-        return ServiceAccountName.parse(text or control.default_service_account)
-
-    def annotation_of(text: str) -> tuple[str, str]:
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise HTTPException(422, f"annotation {text!r} is not of the form KEY=VALUE")
-        return key, value
-
-    @app.post("/attachments")
-    async def keep(body: Keep) -> Any:
-        """Be a pod of a service account for as long as the sandbox runs."""
-        attachment = await control.attachments.keep(account_of(body.service_account))
-        return msgspec.to_builtins(
-            replace(attachment, environment={**attachment.environment, **control.pod_variables})
-        )
-
-    @app.post("/tokens")
-    async def token(body: NewToken) -> dict[str, str]:
-        """A fresh token for a service account and audience, as it would be projected."""
-        account = account_of(body.service_account)
-        return {"token": await control.cluster.create_token(account, body.audience, body.seconds)}
-
-    @app.get("/attach")
-    async def attach(
-        service_account: Annotated[str, Query()] = "",
-        annotation: Annotated[tuple[str, ...], Query()] = (),
-    ) -> StreamingResponse:
-        """Be a pod of a service account for as long as this answer is being read.
-
-        The first line is `{"environment": {...}, "directory": ...}`, or `{"detail": ...}` if refused;
-        the token file is renewed until the reader goes away.
-        """
-        import anyio
-
-        account, annotations = account_of(service_account), dict(map(annotation_of, annotation))
-
-        async def stream() -> AsyncIterator[bytes]:
-            try:
-                async with control.cluster.attach(account, annotations) as attachment:
-                    environment = {**attachment.environment, **control.pod_variables}
-                    yield msgspec.json.encode(replace(attachment, environment=environment)) + b"\n"
-                    while True:
-                        await anyio.sleep(5)
-                        yield b"\n"  # a reader that has gone is noticed at the next write
-            except ClusterError as error:
-                yield msgspec.json.encode({"detail": str(error)}) + b"\n"
-
-        return StreamingResponse(stream(), media_type=NDJSON)
-
-
-def _history_routes(app: FastAPI, control: Control) -> None:
-    history = History(control.clock.now)
-    app.add_middleware(Remembered, history=history)
-
-    @app.get("/history")
-    async def show() -> Any:
-        """What was asked of this service, oldest first: for `scenario record`."""
-        return msgspec.to_builtins(list(history.commands))
-
-
-def _world_routes(app: FastAPI, control: Control, desk: FaultDesk) -> None:
-    @app.post("/world")
-    async def begin_anew(body: dict[str, Any]) -> dict[str, Any]:
-        """Begin anew with a world (a world file's content): emulators forget all, faults and the clock too.
-
-        What runs in the cluster is not touched: delete it before.
-        """
-        world = from_document(YamlDocument("<world>", body))
-        if control.reload is None:
-            raise HTTPException(
-                409, "this sandbox's cluster belongs to its world; start another with up --world FILE"
-            )
-        control.faults.clear()
-        control.clock.follow(0.0, {})
-        await control.reload(world)
-        desk.world = world
-        clusters = tuple(one.name for one in world.clusters)
-        loaded = WorldLoaded(world.name, tuple(service_names(world)), clusters)
-        control.journal.add("control", control.clock.now(), loaded, 0.0)
-        return {"world": world.name, "journal": control.journal.sequence}
+def _detail(status: int, text: str) -> Response:
+    return json_response({"detail": text}, status)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import anyio
-from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.responses import StreamingResponse
 from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from apim_emulators.core.clock import MasterClock
-from apim_emulators.core.faults import FaultError, Faults, Planned
+from apim_emulators.core.faults import Faults, Planned
 from apim_emulators.core.nearest import nearest
 from apim_sandbox.control.fault_catalogue import catalogue
 from apim_sandbox.control.planning import FaultRequest, plan
@@ -92,10 +92,6 @@ class FaultDesk(Struct):
 def fault_routes(app: FastAPI, desk: FaultDesk) -> None:
     """Add them to the control service."""
     faults = desk.faults
-
-    @app.exception_handler(FaultError)
-    async def refused(_: Request, error: FaultError) -> Response:
-        return JSONResponse({"detail": str(error), "field": ".".join(error.field)}, 422)
 
     @app.get("/faults")
     async def list_faults() -> list[dict[str, Any]]:

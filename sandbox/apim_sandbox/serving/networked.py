@@ -9,7 +9,6 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 from msgspec import Struct
@@ -17,12 +16,12 @@ from msgspec import Struct
 from apim_emulators.core.events import WorldLoaded
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.faults.keeper import ClockKeeper
-from apim_emulators.core.http import LazyApp
 from apim_emulators.core.journal import MemoryJournal, read
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Surroundings, emulated_hosts, issuer_hosts
 from apim_sandbox.cluster.protocol import Cluster
+from apim_sandbox.control.app import Control, create_app
 from apim_sandbox.control.attachments import kept_attachments
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import StateDir
@@ -88,22 +87,16 @@ async def run_control(options: ControlOptions) -> None:
             await reload_everywhere(http, world, other, around.secrets.admin)
             status.world = other
 
-        def control() -> Any:
-            from apim_sandbox.control.app import Control, create_app
-
-            account = default_service_account(world)
-            parts = (clock, journal, cluster, faults, world, status.show, status.gateways, attachments)
-            return create_app(
-                Control(
-                    *parts,
-                    account,
-                    token=options.token,
-                    pod_variables=_variables(options, authority),
-                    reload=None if options.kubeconfig is None else reload,
-                )
-            )
-
-        await stack.enter_async_context(serving(LazyApp(control), sockets[2]))
+        account = default_service_account(world)
+        parts = (clock, journal, cluster, faults, world, status.show, status.gateways, attachments)
+        control = Control(
+            *parts,
+            account,
+            token=options.token,
+            pod_variables=_variables(options, authority),
+            reload=None if options.kubeconfig is None else reload,
+        )
+        await stack.enter_async_context(serving(create_app(control), sockets[2]))
         clusters = tuple(one.name for one in world.clusters)
         journal.add(
             "control", clock.now(), WorldLoaded(world.name, tuple(service_names(world)), clusters), 0.0

@@ -21,12 +21,13 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ConfigurationAnswered, GatewayChanged, WorldLoaded
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.faults.keeper import ClockKeeper
-from apim_emulators.core.http import LazyApp
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import MemoryJournal, Record, encode
+from apim_emulators.core.keys import KeySource
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
+from apim_sandbox.control.app import Control, create_app
 from apim_sandbox.control.attachments import kept_attachments
 from apim_sandbox.control.checkpoints import Checkpoints
 from apim_sandbox.hosts import HostTable
@@ -42,7 +43,8 @@ from apim_sandbox.world.seed import default_service_account, operator_of, servic
 class ServerOptions(Struct, frozen=True):
     """What to serve and where; port 0 takes a free one. Beyond loopback the control service wants a token.
 
-    Without `keep` the emulators' state is in memory and ends with the sandbox.
+    Without `keep` the emulators' state is in memory and ends with the sandbox. `keys`: where its key pairs
+    come from.
     """
 
     state: StateDir
@@ -55,6 +57,7 @@ class ServerOptions(Struct, frozen=True):
     reset: bool = False
     host: str = "127.0.0.1"
     keep: bool = True
+    keys: KeySource | None = None
 
 
 class Listeners(Struct):
@@ -162,7 +165,7 @@ async def _running(
         http = await stack.enter_async_context(live_client(proxy_url, authority.client_context()))
         keep = stack.enter_context((state.path / "journal.jsonl").open("wb", buffering=0))
         journal.on_record(lambda record: keep_record(keep, record))
-        around = live_surroundings(state, clock, journal, http, faults, keep=options.keep)
+        around = live_surroundings(state, clock, journal, http, faults, keep=options.keep, keys=options.keys)
         assembly = Assembly(world, around)
         assembly.hosts.exact[ECHO_HOST] = echo.app
         remote: dict[str, Target] = {}
@@ -208,27 +211,21 @@ async def _running(
         assembly.on_forget(status.forget)
         checkpoints = None if options.separate else Checkpoints(assembly, cluster, attachments, journal)
 
-        def control() -> Any:
-            from apim_sandbox.control.app import Control, create_app
-
-            return create_app(
-                Control(
-                    clock,
-                    journal,
-                    cluster,
-                    faults,
-                    world,
-                    status.show,
-                    status.gateways,
-                    attachments,
-                    default_service_account(world),
-                    pod_environment,
-                    token=token,
-                    checkpoints=checkpoints,
-                )
-            )
-
-        await stack.enter_async_context(serving(LazyApp(control), listeners.control))
+        control = Control(
+            clock,
+            journal,
+            cluster,
+            faults,
+            world,
+            status.show,
+            status.gateways,
+            attachments,
+            default_service_account(world),
+            pod_environment,
+            token=token,
+            checkpoints=checkpoints,
+        )
+        await stack.enter_async_context(serving(create_app(control), listeners.control))
         clusters = tuple(one.name for one in world.clusters)
         loaded = WorldLoaded(world.name, tuple(service_names(world)), clusters)
         journal.add("control", clock.now(), loaded, 0.0)

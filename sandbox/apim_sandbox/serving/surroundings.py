@@ -9,7 +9,7 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import Sink
-from apim_emulators.core.keys import FreshKeys
+from apim_emulators.core.keys import FreshKeys, KeySource
 from apim_emulators.core.store import MemoryStore, SqliteStore, Stores
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.instance import StateDir
@@ -44,7 +44,8 @@ def live_surroundings(
     faults: Faults,
     *,
     keep: bool = True,
+    keys: KeySource | None = None,
 ) -> Surroundings:
     """System time, random ids, fresh keys, and one SQLite file an emulator; memory without `keep`."""
     stores = Stores(lambda name: SqliteStore(state.path / f"{name}.sqlite") if keep else MemoryStore())
-    return Surroundings(clock, RandomIds(), sink, FreshKeys(), stores, http, state.secrets(), faults)
+    return Surroundings(clock, RandomIds(), sink, keys or FreshKeys(), stores, http, state.secrets(), faults)

@@ -3,7 +3,7 @@
 import pytest
 
 from apim_emulators.core.ids import RandomIds, SeededIds, derived_uuid
-from apim_emulators.core.jose import JoseError, SigningKey
+from apim_emulators.core.jose import JoseError, SigningKey, kubernetes_key_id
 from apim_emulators.core.keys import FreshKeys, PooledKeys, published_keys, signing_key
 from apim_emulators.core.vocabulary import Revision, ServiceAccountName, VocabularyError
 
@@ -94,3 +94,10 @@ def test_a_revision_travels_as_eight_hex_digits() -> None:
             Revision.parse(wrong)
     with pytest.raises(VocabularyError, match="does not fit"):
         Revision(1 << 32)
+
+
+def test_keys_made_ahead_are_new_and_not_used_twice() -> None:
+    """A source hands each of them out once, and makes more when they are used up."""
+    keys = FreshKeys(ahead=2)
+    made = [kubernetes_key_id(keys.rsa("").public_key()) for _ in range(3)]
+    assert len(set(made)) == 3

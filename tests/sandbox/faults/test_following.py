@@ -5,13 +5,13 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 
 from apim_emulators.core.clock import ClockError, MasterClock, VirtualTime
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.wire import open_wire
+from apim_sandbox.control.app import refusals
 from apim_sandbox.control.clock_routes import clock_routes
 from apim_sandbox.control.fault_routes import TAKEN_OVER_WITHIN, FaultDesk, fault_routes
 from apim_sandbox.serving.following import follow_clock, follow_faults
@@ -94,6 +94,8 @@ def test_a_refusal_names_the_field(body: dict[str, Any], status: int, field: str
 
     async def main() -> tuple[int, str]:
         app = FastAPI()
+        for kind, handler in refusals().items():
+            app.add_exception_handler(kind, handler)
         fault_routes(app, FaultDesk(Faults(), MasterClock(VirtualTime()), default_world()))
         async with (
             open_wire(lambda _: app) as wire,
@@ -103,11 +105,6 @@ def test_a_refusal_names_the_field(body: dict[str, Any], status: int, field: str
             return answer.status_code, answer.json()["field"]
 
     assert run_virtual(main) == (status, field)
-
-
-async def told(_: Request, error: Exception) -> JSONResponse:
-    """As the control service answers it."""
-    return JSONResponse({"detail": str(error)}, 422)
 
 
 class Still:
@@ -127,7 +124,7 @@ def test_the_clock_is_followed_in_every_move() -> None:
         here, there = MasterClock(Still()), MasterClock(Still())
         app = FastAPI()
         clock_routes(app, here, MemoryJournal())
-        app.add_exception_handler(ClockError, told)
+        app.add_exception_handler(ClockError, refusals()[ClockError])
         async with (
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
