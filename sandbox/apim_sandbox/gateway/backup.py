@@ -11,14 +11,16 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from apim_emulators.core.faults import Asks, CorruptBackup, NoFaults, UnwritableBackup
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import VocabularyError
 from apim_sandbox.gateway.configuration import Snapshot
 from apim_sandbox.gateway.state import Configuration
 
 LOCK = "snapshot.lock.json"
+MOUNTED = "/apim/config"  # the directory as the pod knows it, and as every message names it
 
 FORMAT = Behaviour(
     id="gateway.backup.format",
@@ -48,15 +50,20 @@ class Lock(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Backup(Struct, frozen=True):
-    """One gateway's backup directory; the directory is never made: a volume is mounted there or not."""
+    """One gateway's backup directory; the directory is never made: a volume is mounted there or not.
+
+    `directory` is where it is on this machine.
+    """
 
     directory: str
     endpoint: str
     gateway_id: str
+    faults: Asks = field(default_factory=NoFaults)
 
     @property
     def lock_path(self) -> str:
-        return f"{self.directory}/{LOCK}"
+        """For messages."""
+        return f"{MOUNTED}/{LOCK}"
 
     @property
     def exists(self) -> bool:
@@ -64,6 +71,9 @@ class Backup(Struct, frozen=True):
 
     def save(self, configuration: Configuration) -> None:
         """Replace the copy. Raises `OSError`, as for a directory that belongs to another group."""
+        unwritable = self.faults.ask(UnwritableBackup, gateway=self.gateway_id)
+        if unwritable is not None:
+            raise unwritable.failure()
         directory = Path(self.directory)
         content = msgspec.json.encode(configuration.snapshot())
         name = f"snapshot-{configuration.revision}.json"
@@ -80,12 +90,17 @@ class Backup(Struct, frozen=True):
     def load(self) -> Configuration:
         """The copy. Raises `BackupNotFoundError` or `BackupRefusedError`."""
         try:
-            lock = msgspec.json.decode(Path(self.lock_path).read_bytes(), type=Lock)
+            lock = msgspec.json.decode((Path(self.directory) / LOCK).read_bytes(), type=Lock)
             content = (Path(self.directory) / Path(lock.file).name).read_bytes()
         except FileNotFoundError as error:
-            raise BackupNotFoundError(str(error.filename)) from None
-        except (OSError, msgspec.DecodeError) as error:
+            raise BackupNotFoundError(f"{MOUNTED}/{Path(error.filename).name}") from None
+        except OSError as error:
+            raise BackupRefusedError(f"{self.lock_path} can't be read: {error.strerror}") from None
+        except msgspec.DecodeError as error:
             raise BackupRefusedError(f"{self.lock_path} can't be read: {error}") from None
+        corrupt = self.faults.ask(CorruptBackup, gateway=self.gateway_id)
+        if corrupt is not None:
+            content = corrupt.changed(content)
         if (lock.endpoint, lock.gateway_id) != (self.endpoint, self.gateway_id):
             raise BackupRefusedError(
                 f"{self.lock_path} belongs to gateway '{lock.gateway_id}' of {lock.endpoint}, "

@@ -20,6 +20,7 @@ from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import Revision, VocabularyError
+from apim_sandbox.gateway.egress import Egress
 from apim_sandbox.gateway.logs import GatewayLog
 from apim_sandbox.gateway.pod import PodIdentity
 from apim_sandbox.gateway.settings import Settings
@@ -110,6 +111,7 @@ class ConfigurationClient:
 
     settings: Settings
     http: httpx.AsyncClient
+    egress: Egress
     authorization: Authorization
     clock: Clock
     ids: Ids
@@ -219,6 +221,7 @@ class ConfigurationClient:
         limit = self.settings.timeout
         try:
             with anyio.fail_after(limit):
+                await self.egress.passed()
                 return await self.http.request(method, uri, headers=headers, json=body, timeout=limit)
         except (TimeoutError, httpx.TimeoutException):
             text = (

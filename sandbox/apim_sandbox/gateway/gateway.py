@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 import httpx
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.types import ASGIApp
 
 from apim_emulators.core.clock import Clock
+from apim_emulators.core.faults import Asks, NoFaults
 from apim_emulators.core.ids import Ids
 from apim_emulators.core.journal import Journal
 from apim_sandbox.gateway.backup import Backup
 from apim_sandbox.gateway.configuration import ConfigurationClient
 from apim_sandbox.gateway.dataplane import DataPlane
+from apim_sandbox.gateway.egress import Egress, TokensThrough
 from apim_sandbox.gateway.logs import GatewayLog, LogSink
 from apim_sandbox.gateway.loop import ConfigurationLoop, State, Trust, no_tls
 from apim_sandbox.gateway.pod import PodIdentity
@@ -36,6 +38,7 @@ class GatewayParts(Struct, frozen=True):
     log: LogSink
     backend: httpx.AsyncClient
     trust: Trust = no_tls
+    faults: Asks = field(default_factory=NoFaults)
 
 
 class Gateway:
@@ -45,17 +48,21 @@ class Gateway:
         self.settings = settings
         self.pod = pod
         self._log = GatewayLog(settings.logs, parts.log, parts.clock, parts.journal, pod)
+        egress = Egress(parts.faults, parts.clock, settings.gateway_name, settings.timeout)
         client = ConfigurationClient(
             settings,
             parts.http,
-            _authorization(settings, parts, pod),
+            egress,
+            _authorization(settings, parts, pod, egress),
             parts.clock,
             parts.ids,
             parts.journal,
             self._log,
             pod,
         )
-        backup = Backup(settings.backup_directory, httpx.URL(settings.endpoint).host, settings.gateway_name)
+        backup = Backup(
+            settings.backup_directory, httpx.URL(settings.endpoint).host, settings.gateway_name, parts.faults
+        )
         self._loop = ConfigurationLoop(
             settings, client, parts.clock, parts.journal, self._log, pod, backup, parts.trust
         )
@@ -93,12 +100,14 @@ class Gateway:
         await self._loop.run()
 
 
-def _authorization(settings: Settings, parts: GatewayParts, pod: PodIdentity) -> Authorization:
+def _authorization(
+    settings: Settings, parts: GatewayParts, pod: PodIdentity, egress: Egress
+) -> Authorization:
     if isinstance(settings.authentication, GatewayToken):
         return GatewayKeyAuthorization(settings.authentication)
     if parts.tokens is None:
         raise ValueError("signing in with Microsoft Entra needs a token source")
-    return EntraAuthorization(parts.tokens, parts.clock, parts.journal, pod)
+    return EntraAuthorization(TokensThrough(egress, parts.tokens), parts.clock, parts.journal, pod)
 
 
 def read_settings(
@@ -126,6 +135,7 @@ def virtual_gateway(
     http: httpx.AsyncClient,
     log: LogSink,
     read_file: ReadFile = read_text_file,
+    faults: Asks | None = None,
 ) -> Gateway | None:
     """A gateway for a virtual run, started with a pod's environment; None when it can't start.
 
@@ -140,4 +150,7 @@ def virtual_gateway(
         tokens = HttpTokenSource(
             settings.authentication, settings.token_audience, http, clock, ids, settings.timeout, read_file
         )
-    return Gateway(settings, GatewayParts(clock, ids, journal, http, tokens, log, http), pod)
+    parts = GatewayParts(
+        clock, ids, journal, http, tokens, log, http, faults=NoFaults() if faults is None else faults
+    )
+    return Gateway(settings, parts, pod)

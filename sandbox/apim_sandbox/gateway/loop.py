@@ -15,7 +15,7 @@ from apim_emulators.core.events import GatewayChanged
 from apim_emulators.core.journal import Journal
 from apim_emulators.core.provenance import Behaviour
 from apim_emulators.core.vocabulary import Revision
-from apim_sandbox.gateway.backup import Backup, BackupNotFoundError, BackupRefusedError
+from apim_sandbox.gateway.backup import MOUNTED, Backup, BackupNotFoundError, BackupRefusedError
 from apim_sandbox.gateway.configuration import PAGE, ApiError, ConfigurationClient, SnapshotRequiredError
 from apim_sandbox.gateway.logs import GatewayLog
 from apim_sandbox.gateway.pod import PodIdentity
@@ -98,9 +98,7 @@ class ConfigurationLoop:
         )
         self.log.emit("info", "ConfigInitialSyncStarted", source="ConfigurationRepositoryProvider")
         if not self.backup.exists:
-            self.log.emit(
-                "warn", "LoadBackupLocationNotFound", self.backup.directory, source="FileBackupProvider"
-            )
+            self.log.emit("warn", "LoadBackupLocationNotFound", MOUNTED, source="FileBackupProvider")
         while self.configuration is None:
             try:
                 await self._restore()
@@ -156,8 +154,8 @@ class ConfigurationLoop:
         problem = "Gateway.Configuration.FileSystem.ConfigurationNotFoundException: "
         try:
             configuration = self.backup.load()
-        except BackupNotFoundError:
-            problem += self.backup.lock_path
+        except BackupNotFoundError as error:
+            problem += str(error)
         except BackupRefusedError as error:
             problem += str(error)
         else:
@@ -188,7 +186,12 @@ class ConfigurationLoop:
         try:
             self.backup.save(configuration)
         except OSError as error:
-            self.log.emit("warn", "SaveBackupFailed", str(error), source="FileBackupProvider")
+            self.log.emit(
+                "warn",
+                "SaveBackupFailed",
+                f"[Errno {error.errno}] {error.strerror}: '{MOUNTED}'",
+                source="FileBackupProvider",
+            )
 
     def _apply(self, configuration: Configuration) -> None:
         before = {api.name: api for api in self.configuration.apis} if self.configuration else {}

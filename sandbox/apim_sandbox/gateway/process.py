@@ -14,6 +14,7 @@ import httpx
 import uvicorn
 
 from apim_emulators.core.clock import MasterClock
+from apim_emulators.core.faults import ActorFaults, Faults
 from apim_emulators.core.ids import RandomIds
 from apim_emulators.core.journal import ActorJournal, Sink
 from apim_sandbox.gateway.certificate import choose_by_name, server_context
@@ -57,15 +58,21 @@ async def run(env: Mapping[str, str]) -> int:
     master = MasterClock()
     control = None
     if url := env.get("APIM_SANDBOX_CONTROL"):
-        control = ControlService(url, master, env.get("APIM_SANDBOX_CONTROL_TOKEN", ""))
+        name = f"gateway-{pod_identity(env).name}"
+        control = ControlService(url, master, name, env.get("APIM_SANDBOX_CONTROL_TOKEN", ""))
     async with anyio.create_task_group() as tasks:
         if lifeline := env.get("APIM_SANDBOX_LIFELINE"):
             tasks.start_soon(die_with, int(lifeline))
         if control:
-            await control.take_clock()
+            async with anyio.create_task_group() as first:
+                first.start_soon(control.take_clock)
+                first.start_soon(control.take_faults)
             tasks.start_soon(control.follow_clock)
+            tasks.start_soon(control.follow_faults)
             tasks.start_soon(control.journal.run)
-        status = await _serve(env, master, control.journal if control else NoSink())
+        status = await _serve(
+            env, master, control.journal if control else NoSink(), control.faults if control else Faults()
+        )
         if control:
             await control.tell_all()
         tasks.cancel_scope.cancel()
@@ -74,7 +81,7 @@ async def run(env: Mapping[str, str]) -> int:
     return status
 
 
-async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink) -> int:
+async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink, faults: Faults) -> int:
     clock, log, pod = master.for_actor("gateway"), StandardOutput(), pod_identity(env)
     journal = ActorJournal(sink, "gateway", clock)
     settings = read_settings(env, log, clock, journal, pod)
@@ -89,6 +96,7 @@ async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink) -> int
     except (ListenError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    await clock.sleep(float(env.get("APIM_SANDBOX_SLOW_START", 0)))
     ids = RandomIds()
     async with (
         httpx.AsyncClient(verify=not settings.disable_certificate_validation) as configuration,
@@ -103,7 +111,8 @@ async def _serve(env: Mapping[str, str], master: MasterClock, sink: Sink) -> int
         def trust(certificate: str) -> None:
             towards_backends.load_verify_locations(cadata=certificate)
 
-        parts = GatewayParts(clock, ids, journal, configuration, tokens, log, backend, trust)
+        own = ActorFaults(faults, "gateway", master, clock, journal)
+        parts = GatewayParts(clock, ids, journal, configuration, tokens, log, backend, trust, own)
         gateway = Gateway(settings, parts, pod)
         if tls is not None:
             choose_by_name(tls, gateway.certificate_for, gateway.certificate_failed)

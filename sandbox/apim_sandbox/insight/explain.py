@@ -21,6 +21,7 @@ from apim_emulators.core.events import (
 from apim_emulators.core.journal import Record
 from apim_sandbox.insight import causes
 from apim_sandbox.insight.causes.facts import Failure
+from apim_sandbox.insight.causes.gateway_process import OUT_OF_MEMORY
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.trace import PodName, Trace, claim
 from apim_sandbox.insight.walk import walk_of
@@ -87,7 +88,7 @@ def _failed(record: Record) -> bool:
             return event.outcome != "mutated"
         case PodChanged():
             if event.phase == "Running":
-                return "probe failed" in event.message
+                return "probe failed" in event.message or OUT_OF_MEMORY in event.message
             return event.phase == "Failed" or (event.phase == "Pending" and not _on_its_way(event))
         case GatewayLogged():
             return event.level.lower() == "error"
@@ -156,9 +157,12 @@ def _keys(trace: Trace, record: Record) -> set[str]:
         case PodAdmitted():
             return {f"admitted {event.namespace} {_workload(event.pod)}"}
         case PodChanged():
-            return (
+            keys = (
                 {f"pod {event.namespace} {_workload(event.pod)}"} if event.ready or _failed(record) else set()
             )
+            # A container that was killed has got over it as soon as it runs again, ready or not.
+            runs = event.phase == "Running" and (not event.reason or OUT_OF_MEMORY in event.message)
+            return keys | {f"runs {event.namespace} {event.pod}"} if runs else keys
         case GatewayLogged():
             return {f"asked {event.namespace}"} if event.level.lower() == "error" else set()
         case ArmAnswered() | GraphAnswered() if event.method not in ("GET", "HEAD"):
@@ -192,7 +196,8 @@ def _pod(trace: Trace, pod: PodName | None) -> Explanation | None:
     if walk.complete:
         return None
     mine = [record for record in trace.records if trace.pod_of(record) == pod and _failed(record)]
-    for record in mine:
+    begun = trace.begun(pod)
+    for record in [one for one in mine if one.sequence > begun] or mine:
         if not _mended(trace, record):
             found = _record(trace, record)
             if found is not None:

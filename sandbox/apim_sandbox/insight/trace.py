@@ -162,6 +162,11 @@ class Trace:
     def of_pod(self, seen: list[Seen[E]], pod: PodName) -> list[Seen[E]]:
         return [one for one in seen if self.pod_of(one.record) == pod]
 
+    def begun(self, pod: PodName) -> int:
+        """The record with which the pod's gateway began the last time: a container may be started again."""
+        starts = [seen for seen in self.of_pod(self.gateways, pod) if seen.event.state == "starting"]
+        return starts[-1].sequence if starts else 0
+
     # --- joins
 
     def exchange_of(self, answer: ConfigurationAnswered) -> Seen[TokenAnswered] | None:

@@ -78,6 +78,8 @@ def _not_on_a_real_cluster(step: Step) -> Iterator[str]:
             yield "skews the signer's clock: the API server signs by the machine's time"
         case AddFault(where="webhook" | "cluster" as target):
             yield f"a fault of {target}: there the cluster itself does that work"
+        case AddFault(fault="killed" | "slow-start" as fault):
+            yield f"a fault {fault}: a real kubelet runs the container"
         case AddFault(fault=fault) if known(fault).about.stage == "connection":
             yield f"a fault {fault}: pods connect by the network's own means"
 

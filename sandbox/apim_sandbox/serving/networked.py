@@ -169,6 +169,7 @@ def _unable(options: ControlOptions) -> dict[str, str]:
     direct = "containers connect to each other without the proxy; take reset, no-answer or wrong-certificate"
     found = dict.fromkeys(("connection-refused", "name-unknown", "plain-http", "unreachable"), direct)
     if options.kubeconfig is not None:
+        found |= dict.fromkeys(("killed", "slow-start"), "a real kubelet runs the container; take kubectl")
         found["renewal-fails"] = "a real kubelet renews the tokens here; take status at oidc, method POST"
     return found
 

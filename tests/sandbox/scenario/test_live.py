@@ -21,6 +21,8 @@ RUN = (
     "oidc/key-rotated-without-overlap",  # another signing key
     "entra/login-host-unresolvable",  # a host that is cut off
     "oidc/keys-without-use",  # somebody else's answer
+    "gateway/backup-corrupt",  # a process that is killed, and one that reads what it did not write
+    "gateway/egress-cut",  # a fault that the gateway's own process takes over
     "entra/outage",  # a fault that ends, and words of azure-identity's own
 )
 

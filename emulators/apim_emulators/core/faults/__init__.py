@@ -14,24 +14,29 @@ from apim_emulators.core.faults.connection.plain_http import PlainHttp
 from apim_emulators.core.faults.connection.unreachable import Unreachable
 from apim_emulators.core.faults.connection.wrong_certificate import WrongCertificate
 from apim_emulators.core.faults.gate import FaultGate
+from apim_emulators.core.faults.meaning.corrupt_backup import CorruptBackup
 from apim_emulators.core.faults.meaning.corrupt_snapshot import CorruptSnapshot
 from apim_emulators.core.faults.meaning.discovery_field_missing import DiscoveryFieldMissing
 from apim_emulators.core.faults.meaning.dropped_kid import DroppedKid
+from apim_emulators.core.faults.meaning.egress_cut import EgressCut
 from apim_emulators.core.faults.meaning.entra_transient import EntraTransient
 from apim_emulators.core.faults.meaning.feed_compacted import FeedCompacted
 from apim_emulators.core.faults.meaning.heartbeats_lost import HeartbeatsLost
 from apim_emulators.core.faults.meaning.key_rotation import KeyRotation
 from apim_emulators.core.faults.meaning.key_without_use import KeyWithoutUse
+from apim_emulators.core.faults.meaning.killed import Killed
 from apim_emulators.core.faults.meaning.loop_detection import LoopDetection
 from apim_emulators.core.faults.meaning.propagation_delay import PropagationDelay
 from apim_emulators.core.faults.meaning.renewal_fails import RenewalFails
 from apim_emulators.core.faults.meaning.revoked_role import RevokedRole
 from apim_emulators.core.faults.meaning.skewed_clock import SkewedClock
+from apim_emulators.core.faults.meaning.slow_start import SlowStart
 from apim_emulators.core.faults.meaning.stale_authorization import StaleAuthorization
 from apim_emulators.core.faults.meaning.stale_configuration import StaleConfiguration
 from apim_emulators.core.faults.meaning.stale_jwks import StaleJwks
 from apim_emulators.core.faults.meaning.token_answer import TokenAnswer
 from apim_emulators.core.faults.meaning.too_many_requests import TooManyRequests
+from apim_emulators.core.faults.meaning.unwritable_backup import UnwritableBackup
 from apim_emulators.core.faults.meaning.webhook_denies import WebhookDenies
 from apim_emulators.core.faults.meaning.wrong_instance import WrongInstance
 from apim_emulators.core.faults.meaning.wrong_issuer import WrongIssuer
@@ -75,9 +80,11 @@ __all__ = [
     "Calls",
     "ConnectionFault",
     "ConnectionRefused",
+    "CorruptBackup",
     "CorruptSnapshot",
     "DiscoveryFieldMissing",
     "DroppedKid",
+    "EgressCut",
     "EmptyBody",
     "EntraTransient",
     "Exchange",
@@ -91,6 +98,7 @@ __all__ = [
     "HtmlPage",
     "KeyRotation",
     "KeyWithoutUse",
+    "Killed",
     "Latency",
     "LoopDetection",
     "MalformedJson",
@@ -108,6 +116,7 @@ __all__ = [
     "Scope",
     "SkewedClock",
     "SlowBody",
+    "SlowStart",
     "StaleAuthorization",
     "StaleConfiguration",
     "StaleJwks",
@@ -117,6 +126,7 @@ __all__ = [
     "TransportFault",
     "TruncatedBody",
     "Unreachable",
+    "UnwritableBackup",
     "WebhookDenies",
     "WrongCertificate",
     "WrongInstance",

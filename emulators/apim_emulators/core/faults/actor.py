@@ -1,16 +1,20 @@
 """The faults of one actor, as its component asks for them."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import anyio
 from msgspec import Struct
+from msgspec.structs import replace
 
 from apim_emulators.core.clock import Clock
 from apim_emulators.core.events import FaultFired
 from apim_emulators.core.faults.model import AT_CONNECT, AT_GATE, ConnectionFault, MeaningFault, Stage
-from apim_emulators.core.faults.plan import Acting, Faults
+from apim_emulators.core.faults.plan import Acting, Faults, Planned
 from apim_emulators.core.faults.scope import Facts
 from apim_emulators.core.journal import Journal
+from apim_emulators.core.vocabulary import Actor
 
 M = TypeVar("M", bound=MeaningFault)
 _NOTHING = Facts()
@@ -34,6 +38,14 @@ class Asks(Protocol):
         """
         ...
 
+    async def met(self, kind: type[M], *, gateway: str = "") -> M:
+        """Wait until a fault of this kind acts on what lives now, which is one call of each; it has fired."""
+        ...
+
+    def at(self, target: Actor) -> "Asks":
+        """The faults of another actor, for the one that has it in its hands, as a kubelet has containers."""
+        ...
+
 
 class NoFaults:
     """A component that nobody breaks."""
@@ -48,6 +60,15 @@ class NoFaults:
     ) -> M | None:
         del kind, tenants, gateway, when
         return None
+
+    async def met(self, kind: type[M], *, gateway: str = "") -> M:
+        del kind, gateway
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    def at(self, target: Actor) -> "NoFaults":
+        del target
+        return self
 
 
 class ActorFaults(Struct, frozen=True):
@@ -80,6 +101,39 @@ class ActorFaults(Struct, frozen=True):
         self.fire(acting)
         return fault
 
+    async def met(self, kind: type[M], *, gateway: str = "") -> M:
+        facts, passed = Facts(gateway=gateway), set[Planned]()
+        while True:
+            changed = anyio.Event()
+            self.faults.on_change(changed.set)
+            try:
+                for acting in self.faults.newly(kind, self.target, facts, self.time.now(), passed):
+                    fault = acting.planned.fault
+                    assert isinstance(fault, kind)
+                    self.fire(acting)
+                    return fault
+                await self._next(changed)
+            finally:
+                self.faults.off_change(changed.set)
+
+    async def _next(self, changed: anyio.Event) -> None:
+        """Until the plan changes, or something that is planned begins."""
+        now = self.time.now()
+        begin = min(
+            (one.scope.since for one in self.faults.planned.values() if one.scope.since > now),
+            default=math.inf,
+        )
+        if begin == math.inf:
+            await changed.wait()
+            return
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_then, changed.wait, tasks.cancel_scope)
+            await self.time.sleep_until(begin)
+            tasks.cancel_scope.cancel()
+
+    def at(self, target: Actor) -> "ActorFaults":
+        return replace(self, target=target)
+
     def at_gate(self, facts: Facts) -> list[Acting]:
         """The transport faults that a request meets, outermost first; they fire when it does."""
         return self.faults.due(self.target, facts, self.time.now(), AT_GATE)
@@ -100,3 +154,8 @@ class ActorFaults(Struct, frozen=True):
         self.journal.append(
             FaultFired(fault.name, self.target, acting.call, fault.effect(), acting.planned.id)
         )
+
+
+async def _then(wait: Callable[[], Awaitable[None]], scope: anyio.CancelScope) -> None:
+    await wait()
+    scope.cancel()

@@ -134,6 +134,17 @@ class Faults(Struct):
         acting = [self._counted(one) for one in mine if one.scope.concerns(facts)]
         return next((one for one in acting if one is not None), None)
 
+    def newly(
+        self, kind: type[Fault], target: str, facts: Facts, now: float, passed: set[Planned]
+    ) -> Iterator[Acting]:
+        """Those of a kind that apply and are not in `passed`, where they go: one call of each."""
+        for one in list(self._open(target, now, STAGES)):
+            if type(one.fault) is kind and one not in passed and one.scope.concerns(facts):
+                passed.add(one)
+                acting = self._counted(one)
+                if acting is not None:
+                    yield acting
+
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after every change of the plan."""
         self._listeners.append(listener)

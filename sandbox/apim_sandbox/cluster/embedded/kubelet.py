@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import PodChanged
+from apim_emulators.core.faults import Killed, SlowStart
 from apim_emulators.core.provenance import Behaviour
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
@@ -29,6 +30,7 @@ from apim_sandbox.cluster.protocol import Phase, PodView
 FIRST_BACKOFF, LONGEST_BACKOFF, FORGIVEN_AFTER = 10.0, 300.0, 600.0
 MOUNT_RETRY, LONGEST_MOUNT_RETRY = 0.5, 122.0
 CONFIG_RETRY = 10.0
+_GATEWAY = "gateway.name"  # the variable that says which gateway a container is
 AT_ONCE = 0.3  # seconds that a container is given when the whole cluster ends
 
 CRASH_LOOP = Behaviour(
@@ -49,6 +51,7 @@ class _State(Struct):
     running: bool = False
     started: bool = False  # its startup probe has passed
     killed_by: str = ""  # the probe for which the kubelet stopped it
+    out_of_memory: bool = False  # the node killed it
     end: str = ""  # how it ended the last time
     ready: bool = False
     restarts: int = 0
@@ -84,6 +87,7 @@ class PodWorker:
         self.ending = False
         self.scheduled = False
         self._context = context
+        self._of_gateway = context.faults.at("gateway")
         self._volumes = volumes
         self._store = store
         self._events = events
@@ -220,6 +224,7 @@ class PodWorker:
 
     async def _run_once(self, container: Container, state: _State) -> float:
         env = await self._environment(container, state)
+        slow = self._of_gateway.ask(SlowStart, gateway=env.get(_GATEWAY, ""))
         start = ContainerStart(
             namespace=self.pod.namespace,
             pod=self.pod.name,
@@ -228,6 +233,7 @@ class PodWorker:
             env=env,
             mounts=self._volumes.mounts(container),
             ports=tuple(container.ports.values()),
+            slow=slow.seconds if slow is not None else 0.0,
         )
         running = await self._start(container, start, state)
         self._running.append(running)
@@ -246,15 +252,20 @@ class PodWorker:
             around.start_soon(self._pump, running)
             async with anyio.create_task_group() as probes:
                 probes.start_soon(self._probe, container, running, state)
+                probes.start_soon(self._run_out_of_memory, running, state, env.get(_GATEWAY, ""))
                 state.exit_code = await running.wait()
                 probes.cancel_scope.cancel()
         self._running.remove(running)
         state.running = state.ready = False
         state.reason = "Completed" if state.exit_code == 0 else "Error"
+        state.reason = "OOMKilled" if state.out_of_memory else state.reason
         state.end = f"ended with exit code {state.exit_code}"
         if state.killed_by:
             state.end += f", stopped since its {state.killed_by} probe failed"
             state.killed_by = ""
+        if state.out_of_memory:
+            state.end += ", killed since memory ran out (OOMKilled)"
+            state.out_of_memory = False
         state.message = f"container {container.name} {state.end}"
         self._show()
         return started_at
@@ -337,6 +348,11 @@ class PodWorker:
 
                 ready = ProbeLoop(clock, running, container, container.readiness)
                 tasks.start_soon(ready.run, readiness, self._failure("Readiness"))
+
+    async def _run_out_of_memory(self, running: RunningContainer, state: _State, gateway: str) -> None:
+        await self._of_gateway.met(Killed, gateway=gateway)
+        state.out_of_memory = True
+        running.kill()
 
     async def _kill(self, container: Container, running: RunningContainer, state: _State, probe: str) -> None:
         state.killed_by = probe

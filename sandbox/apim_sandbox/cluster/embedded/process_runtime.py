@@ -85,6 +85,8 @@ class ProcessRuntime:
             APIM_SANDBOX_POD=f"{start.namespace}/{start.pod}",
             PYTHONUNBUFFERED="1",
         )
+        if start.slow:
+            env["APIM_SANDBOX_SLOW_START"] = f"{start.slow:g}"
         try:
             process = await anyio.open_process(
                 self._command,
@@ -153,6 +155,10 @@ class ProcessContainer:
                 self._process.kill()
             await self.wait()
         self._close()
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self._process.kill()
 
     async def get(self, port: int, path: str, timeout: float, scheme: str = "HTTP") -> int:
         """One HTTP/1.1 GET; a probe to an HTTPS port opens TLS without verifying, as the kubelet does."""

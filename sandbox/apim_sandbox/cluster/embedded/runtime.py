@@ -22,6 +22,7 @@ class ContainerStart(Struct, frozen=True):
     env: Mapping[str, str]
     mounts: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
+    slow: float = 0.0  # seconds that pass before what runs in it begins
 
 
 class RunningContainer(Protocol):
@@ -38,6 +39,10 @@ class RunningContainer(Protocol):
 
     async def stop(self, patience: float = PATIENCE) -> None:
         """Ask it to end, and end it if it does not within `patience` seconds of real time."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, without a word of its own: SIGKILL."""
         ...
 
     async def get(self, port: int, path: str, timeout: float, scheme: str = "HTTP") -> int:

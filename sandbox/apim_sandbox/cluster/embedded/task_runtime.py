@@ -8,6 +8,8 @@ from anyio.abc import TaskGroup
 from msgspec import Struct, field
 from starlette.types import Message, Scope
 
+from apim_emulators.core.events import Event
+from apim_emulators.core.faults import ActorFaults, Faults
 from apim_emulators.core.journal import ActorJournal
 from apim_sandbox.assembly import Surroundings
 from apim_sandbox.cluster.embedded.logs import LogBuffer
@@ -40,6 +42,20 @@ def read_in_pod(path: str, mounts: Mapping[str, str]) -> str:
         raise type(error)(error.errno, error.strerror, path) from None
 
 
+KILLED = 137  # the exit code of who was sent SIGKILL
+
+
+class PodJournal(Struct):
+    """A container's journal, in which it writes no more once it was killed."""
+
+    inner: ActorJournal
+    killed: bool = False
+
+    def append(self, event: Event, *, duration: float = 0.0) -> None:
+        if not self.killed:
+            self.inner.append(event, duration=duration)
+
+
 async def _no_body() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -61,6 +77,10 @@ class TaskContainer(Struct):
     ports: Mapping[int, int]
     gateway: Gateway | None
     log: PodLog
+    journal: PodJournal
+    take_faults: Callable[[], None]  # takes over the faults that are in force
+    around: Surroundings
+    slow: float = 0.0
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
     exit_code: int = 0
@@ -71,10 +91,12 @@ class TaskContainer(Struct):
             if self.gateway is None:
                 self.exit_code = 1
                 return
-            self.hosts.exact[self.host] = self.gateway.app
             with self.scope:
+                await self.around.clock.sleep(self.slow)
+                self.hosts.exact[self.host] = self.gateway.app
                 await self.gateway.run()
         finally:
+            self.around.faults.off_change(self.take_faults)
             self.hosts.exact.pop(self.host, None)
             self.log.close()
             self.ended.set()
@@ -86,6 +108,10 @@ class TaskContainer(Struct):
     async def stop(self, patience: float = PATIENCE) -> None:  # noqa: ARG002
         self.scope.cancel()
         await self.ended.wait()
+
+    def kill(self) -> None:
+        self.journal.killed, self.exit_code = True, KILLED
+        self.scope.cancel()
 
     async def get(self, port: int, path: str, timeout: float, scheme: str = "HTTP") -> int:  # noqa: ARG002
         """A probe: straight to the application, since it is asked every few seconds of every virtual day."""
@@ -131,7 +157,11 @@ class TaskRuntime(Struct):
             raise ImageError(problem)
         pod = PodIdentity(start.namespace, start.pod)
         clock = self.around.clock.for_actor("gateway")
-        log = PodLog()
+        log, faults = PodLog(), Faults()
+        journal = PodJournal(ActorJournal(self.around.sink, "gateway", clock))
+
+        def take_faults() -> None:
+            faults.follow(self.around.faults.planned.values())
 
         def read_file(path: str) -> str:
             return read_in_pod(path, start.mounts)
@@ -139,12 +169,16 @@ class TaskRuntime(Struct):
         env = backup_variable(start.mounts) | dict(start.env)
         gateway = virtual_gateway(
             env, pod, clock=clock, ids=self.around.ids.child(f"gateway/{start.namespace}/{start.pod}"),
-            journal=ActorJournal(self.around.sink, "gateway", clock), http=self.around.http,
-            log=log, read_file=read_file,
+            journal=journal, http=self.around.http, log=log, read_file=read_file,
+            faults=ActorFaults(faults, "gateway", self.around.clock, clock, journal),
         )  # fmt: skip
+        take_faults()
+        self.around.faults.on_change(take_faults)
         ports = {port: port for port in start.ports}
         host = pod_host(start.namespace, start.pod)
-        container = TaskContainer(host, self.hosts, ports, gateway, log)
+        container = TaskContainer(
+            host, self.hosts, ports, gateway, log, journal, take_faults, self.around, start.slow
+        )
         self.containers[f"{start.namespace}/{start.pod}"] = container
         self.tasks.start_soon(container.run)
         return container

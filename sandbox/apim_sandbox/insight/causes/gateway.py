@@ -4,7 +4,7 @@ import re
 
 from apim_emulators.core.events import ConfigurationAsked, GatewayLogged, PodChanged, TokenAsked
 from apim_emulators.core.vocabulary import CONFIGURATION_DOMAIN
-from apim_sandbox.insight.causes import webhook
+from apim_sandbox.insight.causes import gateway_process, webhook
 from apim_sandbox.insight.causes.facts import Failure, config_place, pod_place
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.trace import PodName
@@ -78,6 +78,9 @@ def configuration(failure: Failure, event: ConfigurationAsked) -> Explanation:
             seen_in_the_field="the gateway's host and the old v1 path are taken for the "
             "configuration endpoint.",
         )
+    without_copy = gateway_process.without_copy(failure)
+    if without_copy is not None:
+        return without_copy
     if event.status is not None:
         return _answered(failure, "the configuration API", "configuration", 7, event.url, event.status)
     return _network(failure, "the configuration API", 7, event.url, event.error)
@@ -113,8 +116,10 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
     elif "tokenfileunreadable" in low:
         cause = "token-file-unreadable"
         mend = Mend("manifest", "securityContext.fsGroup, so that the container's user may read it", where)
+    elif gateway_process.OUT_OF_MEMORY.lower() in low:
+        return gateway_process.killed(failure, event)
     elif "probe failed" in low:
-        return _probe(event, text, where)
+        return _probe(failure, event, text, where)
     elif "crashloop" in low or event.phase == "Failed":
         cause = "gateway-crashed"
         mend = Mend("program", "read the container's log", "", f"apim-sandbox logs {event.pod}")
@@ -127,8 +132,11 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
     )
 
 
-def _probe(event: PodChanged, text: str, where: str) -> Explanation:
+def _probe(failure: Failure, event: PodChanged, text: str, where: str) -> Explanation:
     probe = "startup" if "startup probe failed" in text else "liveness"
+    slow = gateway_process.slow(failure, event, probe)
+    if slow is not None:
+        return slow
     return Explanation(
         cause=f"{probe}-probe-failed",
         hop=9,
@@ -261,6 +269,9 @@ def _no_json(failure: Failure, event: TokenAsked, said: str) -> Explanation:
 
 def _network(failure: Failure, whom: str, hop: int, address: str, error: str) -> Explanation:
     """Names, TLS, time-outs and resets, told by the words that HTTP clients use."""
+    cut_off = gateway_process.cut_off(failure, whom, hop, address, error)
+    if cut_off is not None:
+        return cut_off
     low = error.lower()
     faults = failure.trace.faults_before(failure.record.sequence)[:1]
     facts = [Fact("address", address), Fact("error", error or "no answer")]
