@@ -1,4 +1,4 @@
-"""A token's renewal; and, in a tier of its own, new signing keys and a node that stops."""
+"""A token's renewal, then new signing keys and a node that stops: these shake the cluster of all."""
 
 import json
 import subprocess
@@ -12,10 +12,10 @@ from apim_emulators.core.events import TokenAsked, TokenProjected
 from apim_emulators.core.jose import parse
 from apim_emulators.core.journal import Record
 
+pytestmark = pytest.mark.kind_lives
 GATEWAY = ("pods", "-n", "apim-gateway-wi", "-l", "app=apim-gateway")
 
 
-@pytest.mark.kind_lives
 def test_the_kubelet_renews_a_token_at_80_percent_of_its_life(kind: Kind) -> None:
     """A token of ten minutes, begun with the session: the journal tells of the new one after eight."""
     deadline = time.monotonic() + 660
@@ -31,7 +31,6 @@ def test_the_kubelet_renews_a_token_at_80_percent_of_its_life(kind: Kind) -> Non
     assert "signature" not in json.dumps([one.token.claims for one in told])
 
 
-@pytest.mark.kind_upheaval
 def test_a_new_signing_key_with_the_old_one_kept(kind: Kind) -> None:
     """Tokens of the old key and, once Entra has asked again, of the new one are exchanged."""
     before = kind.assertion()
@@ -48,7 +47,6 @@ def test_a_new_signing_key_with_the_old_one_kept(kind: Kind) -> None:
     assert set(kids) <= set(published(kind))
 
 
-@pytest.mark.kind_upheaval
 def test_a_new_signing_key_before_jwks_shows_it(kind: Kind) -> None:
     """A step left out: what the API server signs now is refused until JWKS is brought up to date."""
     old = kind.assertion()
@@ -64,7 +62,6 @@ def test_a_new_signing_key_before_jwks_shows_it(kind: Kind) -> None:
     assert exchanged_in_the_end(kind, new)
 
 
-@pytest.mark.kind_upheaval
 def test_a_new_signing_key_without_the_old_one(kind: Kind) -> None:
     """Nobody knows the old key: its tokens are refused, and a pod started anew has one that is taken."""
     old = kind.assertion()
@@ -84,7 +81,6 @@ def test_a_new_signing_key_without_the_old_one(kind: Kind) -> None:
     assert pod["restarts"] == 0
 
 
-@pytest.mark.kind_upheaval
 def test_a_node_that_stops_and_is_started_again(kind: Kind) -> None:
     """`status` says that it is stopped and what to type; `up` starts it, and nothing is broken then."""
     before = gateway(kind)
