@@ -224,7 +224,7 @@ def status(layout: Layout) -> int:
     terminal = Terminal()
     known = layout.remembered()
     if not known:
-        raise InstanceError(f"no kind sandbox is called {layout.name}", "apim-sandbox kind up")
+        raise InstanceError(f"no kind sandbox is called {layout.name}", layout.command("up"))
     found, there = anyio.run(_look, layout, backend="asyncio")
     if found is None:
         cluster, whole = "gone: somebody deleted it", False
@@ -268,7 +268,7 @@ async def _logs(layout: Layout, part: str, tail: int) -> str:
         return await tools.run("docker", "logs", "--tail", str(tail), layout.node)
     there = await containers.existing(layout)
     if not there:
-        raise InstanceError(f"no kind sandbox is called {layout.name}", "apim-sandbox kind up")
+        raise InstanceError(f"no kind sandbox is called {layout.name}", layout.command("up"))
     wanted = [name for name in there if part in ("", name.removeprefix(layout.container("")))]
     if not wanted:
         known = ", ".join(sorted(name.removeprefix(layout.container("")) for name in there))
