@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/scenarios.py [--runs 10] [--jobs 0] [WHICH ...]
 
 Each run takes the scenarios in another order. Printed are wall and processor time of each run (of all its
-processes), the machine's load, without which the figures say little, and the scenarios whose journal was not
-byte for byte that of the first run.
+processes), the machine's load, without which the figures say little, and the scenarios whose result or journal
+was not byte for byte that of the first run.
 """
 
 import argparse
@@ -14,8 +14,12 @@ import sys
 import time
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from apim_sandbox.scenario.catalogue import chosen
 from apim_sandbox.scenario.load import Loaded
+from apim_sandbox.scenario.report import json_line
+from apim_sandbox.scenario.runner import Result
 from apim_sandbox.scenario.suite import run_all
 
 
@@ -49,7 +53,12 @@ def _ordered(scenarios: list[Loaded], number: int) -> list[Loaded]:
 
 def _run(scenarios: list[Loaded], jobs: int) -> dict[str, str]:
     found = run_all(scenarios, jobs=jobs)
-    return {proof.broken.scenario.id: sha256(proof.broken.journal).hexdigest() for proof in found}
+    return {proof.broken.scenario.id: _digest(proof.broken) for proof in found}
+
+
+def _digest(result: Result) -> str:
+    """Of all that a run showed; how long it took is no part of it."""
+    return sha256(json_line(replace(result, took=0.0)) + result.journal).hexdigest()
 
 
 def _processor() -> float:

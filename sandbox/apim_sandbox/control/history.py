@@ -14,7 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT = 1_000  # commands; the oldest go first
 _READS = frozenset(("GET", "HEAD", "OPTIONS"))
-_NOT_TOLD = ("/journal", "/attachments", "/tokens", "/snapshots")  # programs' own, not people's
+_NOT_TOLD = (
+    "/journal",
+    "/attachments",
+    "/tokens",
+    "/snapshots",
+    "/faults/seen",
+)  # programs' own, not people's
 
 
 class Command(Struct, frozen=True):
