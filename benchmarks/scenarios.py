@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/scenarios.py [--runs 10] [--jobs 0] [WHICH ...]
 
 Each run takes the scenarios in another order. Printed are wall and processor time of each run (of all its
-processes), the machine's load, without which the figures say little, and the scenarios whose result or journal
+processes), the load, without which the figures say little, and the scenarios whose result or journal
 was not byte for byte that of the first run.
 """
 

@@ -75,7 +75,9 @@ def test_markers_say_what_a_test_starts_with(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import pytest
+        from azure.identity import WorkloadIdentityCredential
 
+        ISSUER = "federatedIdentityCredentials/apim-gateway-federated-credential/issuer"
         SUBJECT = "federatedIdentityCredentials/apim-gateway-federated-credential/subject"
 
 
@@ -88,6 +90,13 @@ def test_markers_say_what_a_test_starts_with(pytester: pytest.Pytester) -> None:
         def test_edits(sandbox):
             (credential,) = sandbox.graph.federated_credentials.list("apim-gateway")
             assert credential.subject == "system:serviceaccount:a:b"
+
+
+        @pytest.mark.sandbox_world({"set": ISSUER, "to": "https://oidc.elsewhere.test/x"})
+        def test_a_pod_whose_credential_names_another_issuer(sandbox, workload_identity):
+            with pytest.raises(Exception, match="AADSTS700211"):
+                WorkloadIdentityCredential().get_token("https://management.azure.com/.default")
+            assert sandbox.explain().cause == "issuer-mismatch"
 
 
         @pytest.mark.sandbox_clock(advance="1h30m", skew={"entra": "-5m"})
@@ -122,7 +131,7 @@ def test_markers_say_what_a_test_starts_with(pytester: pytest.Pytester) -> None:
         """
     )
     result = pytester.runpytest_subprocess("-q", "--strict-markers")
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=8)
     result.stdout.fnmatch_lines(["*FaultNeverFiredWarning: fault 'latency' of arm never acted in this test"])
 
 

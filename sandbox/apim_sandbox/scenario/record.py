@@ -6,7 +6,7 @@ cloud, from the journal's `resource.changed` of callers other than the world.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from apim_sandbox.durations import parse_duration, show_duration
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.insight.explanation import Explanation
 from apim_sandbox.scenario.changes import manifest_edits
+from apim_sandbox.scenario.commanded import Action, Commanded, spread
 from apim_sandbox.scenario.model import MARGIN, ManifestEdit, WorldEdit
 from apim_sandbox.world.model import World
 
@@ -47,9 +48,10 @@ class Recording(Struct):
 
 def recorded(session: Session, name: str) -> Recording:
     """The scenario of a session."""
-    left_out: list[str] = []
-    actions = sorted(
-        (*_commanded(session, left_out), *_changed(session, left_out)), key=lambda action: action[0]
+    commanded = Commanded(session.commands, session.records)
+    left_out = commanded.left_out
+    actions = spread(
+        sorted((*commanded.actions(), *_changed(session, left_out)), key=lambda action: action[0])
     )
     found = explain(session.records) or explain(session.records, LAST)
     begin = actions[0][0] if actions else _began(session)
@@ -73,7 +75,8 @@ def recorded(session: Session, name: str) -> Recording:
         document |= kept
     if first:
         document["timeline"] = [*first, *document.get("timeline", ())]
-    document["until"] = _until(session, found, steps, begin)
+    margin = _SETTLES if commanded.frozen else MARGIN  # beyond a clock that stands there is nothing
+    document["until"] = _until(session, found, steps, begin, margin)
     return Recording(document, left_out)
 
 
@@ -94,46 +97,8 @@ def expectations(
 
 # --- what was done
 
-_Action = tuple[float, str, Any]
 
-
-def _commanded(session: Session, left_out: list[str]) -> Iterator[_Action]:
-    for one in session.commands:
-        match one.method, one.path.strip("/").split("/"), one.body:
-            case "POST", ["apply"], body:
-                yield one.at, "apply", _text(body)
-            case "POST", ["delete"], _:
-                yield one.at, "delete", True
-            case "DELETE", ["pods", _, pod], _:
-                yield one.at, "deletePod", "-".join(pod.split("-")[:-2]) or pod
-            case "POST", ["clock", "advance"], body:
-                yield one.at, "advanceClock", show_duration(body["seconds"])
-            case "POST", ["clock", "skew"], {"actor": actor, "seconds": seconds}:
-                side = "ahead" if seconds >= 0 else "behind"
-                yield one.at, "skewClock", {"actor": actor, side: abs(seconds)}
-            case "POST", ["faults"], body:
-                yield one.at, "addFault", _added_fault(one.at, body)
-            case "DELETE", ["faults", fault], _:
-                yield one.at, "removeFault", fault
-            case _:
-                left_out.append(f"{one.method} {one.path}")
-
-
-def _added_fault(at: float, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for; an end at a moment becomes a length from now."""
-    added = {key: value for key, value in body.items() if value not in (None, "", {})}
-    since, until = added.pop("since", at), added.pop("until", None)
-    if until is not None:
-        added["lasting"] = until - since
-    return added
-
-
-def _text(body: Any) -> str:
-    texts = [each["text"].rstrip("\n") + "\n" for each in body["documents"]]
-    return "---\n".join(texts)
-
-
-def _changed(session: Session, left_out: list[str]) -> Iterator[_Action]:
+def _changed(session: Session, left_out: list[str]) -> Iterator[Action]:
     """The cloud's changes by callers: what the world made, or the webhook on its own, is no action."""
     for record in session.records:
         event = record.event
@@ -185,7 +150,7 @@ def _credential(event: ResourceChanged) -> dict[str, Any]:
 
 
 def _as_steps(
-    session: Session, actions: Sequence[_Action], begin: float
+    session: Session, actions: Sequence[Action], begin: float
 ) -> tuple[list[ManifestEdit], list[Any], list[Any]]:
     """The edits of the first manifest, the step that applies it where 0s is not its time, all other steps."""
     edits: list[ManifestEdit] = []
@@ -230,9 +195,11 @@ def _began(session: Session) -> float:
     return loaded[-1] if loaded else session.records[0].at
 
 
-def _until(session: Session, found: Explanation | None, steps: Sequence[Any], begin: float) -> str:
+def _until(
+    session: Session, found: Explanation | None, steps: Sequence[Any], begin: float, margin: float
+) -> str:
     """Late enough for what the session is about, and for all that was done."""
-    last = max((parse_duration(step["at"]) for step in steps), default=0.0) + MARGIN
+    last = max((parse_duration(step["at"]) for step in steps), default=0.0) + margin
     about = [one.at - begin for one in session.records if found and one.sequence in found.records]
     return show_duration(math.ceil(max([last, *(moment + _SETTLES for moment in about)])))
 

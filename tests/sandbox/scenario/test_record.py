@@ -83,6 +83,7 @@ def test_changes_of_the_cloud_come_from_the_journal_by_their_names() -> None:
 
 def test_clock_pods_and_faults_come_from_the_commands() -> None:
     """What no step can say is named."""
+    begin = session("", []).records[0].at
     told = session(
         "",
         [
@@ -90,7 +91,8 @@ def test_clock_pods_and_faults_come_from_the_commands() -> None:
             (5.0, "POST", "/clock/advance", {"seconds": 3600}),
             (6.0, "POST", "/clock/skew", {"actor": "entra", "seconds": -20}),
             (7.0, "DELETE", "/pods/apim-gateway-wi/apim-gateway-abc-def", None),
-            (9.0, "DELETE", "/faults", None),
+            (8.0, "POST", "/clock/set", {"moment": begin + 68.0}),
+            (9.0, "POST", "/upheaval", None),
         ],
     )
     found = recorded(told, "mine")
@@ -98,8 +100,9 @@ def test_clock_pods_and_faults_come_from_the_commands() -> None:
         {"at": "5s", "advanceClock": "1h"},
         {"at": "6s", "skewClock": {"actor": "entra", "behind": 20}},
         {"at": "7s", "deletePod": "apim-gateway"},
+        {"at": "8s", "advanceClock": "1m"},
     ]
-    assert found.left_out == ["DELETE /faults"]
+    assert found.left_out == ["POST /upheaval"]
 
 
 def test_a_second_manifest_is_a_step_and_the_first_one_is_then_too() -> None:
@@ -149,3 +152,51 @@ def test_a_recording_runs_passes_and_shows_the_same_cause(timeline: str) -> None
     assert again.explanation is not None
     assert causes(again.records) == causes(told.records)
     assert {"gateway", "journal", "explanation"} == {next(iter(one)) for one in expected}
+
+
+def test_faults_that_were_cleared_are_taken_back_and_the_run_is_the_session() -> None:
+    """Each by its id, also one that got a number; the journal is the session's, byte for byte."""
+    outage = {"fault": "status", "target": "apim", "arguments": {"code": 503}}
+    late = {"fault": "latency", "target": "entra", "arguments": {"seconds": 1.0}}
+    told = session(
+        "until: 71s\ntimeline:\n"
+        f"  - {{at: 12s, addFault: {yaml.safe_dump(outage, default_flow_style=True).strip()}}}\n"
+        "  - {at: 35s, removeFault: status}\n"
+        "  - {at: 56s, removeRole: {principal: apim-gateway}}\n",
+        [
+            (0.0, *applied()),
+            (12.0, "POST", "/faults", outage),
+            (20.0, "POST", "/faults", {**outage, "target": "arm", "arguments": {"code": 500}}),
+            (21.0, "POST", "/faults", late),
+            (35.0, "DELETE", "/faults", None),
+        ],
+    )
+    found = recorded(told, "mine")
+    assert found.left_out == ["fault status-2, which never acted", "fault latency, which never acted"]
+    cause = found.document["cause"]["timeline"]
+    assert [step for step in cause if "removeFault" in step] == [{"at": "35s", "removeFault": "status"}]
+    again = run(loads(yaml.safe_dump({**found.document, "expect": [{"gateway": "serving-from-memory"}]})))
+    assert again.passed
+    assert [one.event for one in again.records] == [one.event for one in told.records]
+
+
+def test_what_was_done_while_the_clock_stood_comes_one_after_the_other() -> None:
+    """A freeze is no step; a clock that stands at the end ends the run soon."""
+    told = session(
+        "",
+        [
+            (0.0, *applied()),
+            (30.0, "POST", "/clock/freeze", None),
+            (30.0, "POST", "/clock/skew", {"actor": "entra", "seconds": 5}),
+            (30.0, "DELETE", "/pods/apim-gateway-wi/apim-gateway-abc-def", None),
+        ],
+    )
+    found = recorded(told, "mine")
+    assert (found.document["timeline"], found.document["until"], found.left_out) == (
+        [
+            {"at": "30s", "skewClock": {"actor": "entra", "ahead": 5}},
+            {"at": "31s", "deletePod": "apim-gateway"},
+        ],
+        "36s",
+        [],
+    )

@@ -82,7 +82,12 @@ def service_account(
 
 
 def _identities(world: World, issuer: str) -> dict[ServiceAccountName, str]:
+    """By the credentials of this cluster's issuer first, then by those of an issuer that no cluster has.
+
+    A credential with a mistake in its issuer is still meant for somebody: Entra is to say what is wrong.
+    """
     found: dict[ServiceAccountName, str] = {}
+    elsewhere = {one.issuer for one in world.clusters} - {issuer}
     holders = [
         (one.app_id, one.federated_identity_credentials)
         for each in world.tenants
@@ -93,9 +98,14 @@ def _identities(world: World, issuer: str) -> dict[ServiceAccountName, str]:
         for group in each.resource_groups
         for identity in group.user_assigned_identities
     ]
-    for client_id, credentials in holders:
-        for credential in credentials:
-            parts = credential.subject.split(":")
-            if credential.issuer == issuer and parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
+    named = [
+        (credential.issuer, parts, client_id)
+        for client_id, credentials in holders
+        for credential in credentials
+        if (parts := credential.subject.split(":"))[:2] == ["system", "serviceaccount"] and len(parts) == 4
+    ]
+    for own in (True, False):
+        for its_issuer, parts, client_id in named:
+            if its_issuer not in elsewhere and (its_issuer == issuer) is own:
                 found.setdefault(ServiceAccountName(parts[2], parts[3]), client_id)
     return found

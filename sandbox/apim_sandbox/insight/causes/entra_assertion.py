@@ -37,6 +37,7 @@ def time_range(failure: Failure, event: TokenAnswered) -> Explanation:
         for actor, skew in skews.items()
     ]
     mends: tuple[Mend, ...]
+    subject = "the token"
     if issued is not None and now < issued:
         cause, text = "assertion-not-yet-valid", f"will be valid in {span(issued - now)}"
         seen = "the cluster's clock runs ahead of Entra's: a laptop's VM after sleep, a wrong time zone."
@@ -44,6 +45,7 @@ def time_range(failure: Failure, event: TokenAnswered) -> Explanation:
     else:
         late = span(now - expires) if expires is not None else "some time"
         text = f"expired {late} ago"
+        not_renewed = _not_renewed(failure, event)
         newer = _newer_projection(failure, event)
         cause = "assertion-expired"
         if newer is not None:
@@ -59,6 +61,22 @@ def time_range(failure: Failure, event: TokenAnswered) -> Explanation:
                 "the program read the token file once and kept it: it works for an hour, or for a day with "
                 "long access tokens (Azure/azure-workload-identity#693)."
             )
+        elif not_renewed:
+            cause = "token-not-renewed"
+            subject = "the kubelet could not renew the projected token, which"
+            facts += not_renewed
+            mends = (
+                Mend(
+                    "cluster",
+                    "see what refuses TokenRequest to the kubelet; the file is renewed as soon as it works",
+                    "events of the pod",
+                    f"kubectl get events -n {failure.pod.namespace if failure.pod else '<namespace>'}",
+                ),
+            )
+            seen = (
+                "pods that run keep the file they have: it works until the token is over "
+                "(Azure/azure-workload-identity#693)."
+            )
         elif skews:
             cause = "clock-skew"
             mends, seen = _clock_mends(skews), "clocks that drift after a laptop sleeps."
@@ -72,7 +90,7 @@ def time_range(failure: Failure, event: TokenAnswered) -> Explanation:
     return Explanation(
         cause=cause,
         hop=5,
-        headline=f"Entra refused the exchange (hop 5): the token {text}.",
+        headline=f"Entra refused the exchange (hop 5): {subject} {text}.",
         facts=tuple(facts),
         ladder=event.ladder,
         would_fail_next=next_failures(event),
@@ -323,6 +341,22 @@ def _newer_projection(failure: Failure, event: TokenAnswered) -> float | None:
         if used.sequence < seen.sequence < failure.record.sequence and seen.event.jti != event.assertion_jti
     ]
     return newer[-1] if newer else None
+
+
+def _not_renewed(failure: Failure, event: TokenAnswered) -> list[Fact]:
+    """What tells that the file still held this token long after it should have been renewed."""
+    if failure.pod is None:
+        return []
+    mine = failure.trace.of_pod(failure.trace.projected, failure.pod)
+    used = [seen for seen in mine if seen.event.jti == event.assertion_jti]
+    failed = [one for one in failure.trace.faults if one.event.fault == "renewal-fails"]
+    if not used or used[-1].event.expires_at > failure.record.at or not failed:
+        return []
+    told = failed[-1].event
+    return [
+        Fact("token file", f"should have been renewed at {when(used[-1].event.renew_at)}"),
+        Fact("fault", f"{told.fault}: {told.effect}"),
+    ]
 
 
 def _fetches(failure: Failure, event: TokenAnswered) -> list[Seen[IssuerFetched]]:
