@@ -10,6 +10,7 @@ from msgspec import Struct
 from apim_sandbox import documents
 from apim_sandbox.documents import Document, DocumentError, Place
 from apim_sandbox.examples import article_manifest
+from apim_sandbox.scenario.disagreement import disagreeing
 from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
 from apim_sandbox.scenario.faults import wrong_faults
 from apim_sandbox.scenario.model import ManifestEdit, Scenario, WorldEdit
@@ -101,7 +102,11 @@ def loads(text: str, file: str = "<scenario>") -> Loaded:
 def from_file(document: Document) -> Loaded:
     """The scenario of a parsed document. Raises `DocumentError` for the first problem, with the others."""
     scenario = validated(Scenario, document, "the scenario")
-    problems = [*impossible(scenario, document), *uncheckable(scenario, document)]
+    problems = [
+        *impossible(scenario, document),
+        *uncheckable(scenario, document),
+        *disagreeing(scenario, document),
+    ]
     if problems:
         raise together(problems)
     loaded = Loaded(scenario, document)

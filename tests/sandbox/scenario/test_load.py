@@ -1,5 +1,6 @@
 """Mistakes in a scenario file, each shown where it stands and with what to do."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,59 @@ def test_all_mistakes_of_a_folder_come_together(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         load_all([tmp_path])
     assert [Path(one.file).name for one in caught.value.problems] == ["a.yaml", "a.yaml", "b.yaml"]
+
+
+REVOKED = HEAD + CAUSE
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (
+            "{cause: backup-unusable, headline: x}",
+            'is "backup-unusable", which nothing under cause: can bring about (removeRole) '
+            "(fix: put what does under cause: (addFault: corrupt-backup), or name another cause)",
+        ),
+        (
+            "{cause: subject-mismatch, headline: x}",
+            'is "subject-mismatch", which nothing under cause: can bring about (removeRole)',
+        ),
+        (
+            '{cause: reader-not-assigned, headline: "It failed (hop 8)", hop: 7}',
+            "is 7, but the headline says hop 8 (fix: write 8)",
+        ),
+        (
+            "{cause: reader-not-assigned, headline: x, hop: 8, code: 700213}",
+            "is 8, but AADSTS700213 is Entra's, at hop 5 or 6 (fix: write 5)",
+        ),
+        (
+            "{cause: reader-not-assigned, headline: x, code: 700214}",
+            "no code of Entra is AADSTS700214 (fix: write 70021)",
+        ),
+    ],
+)
+def test_a_cause_and_an_explanation_that_disagree_are_refused(told: str, message: str) -> None:
+    """Nothing needs to be run for that."""
+    shown = problem(REVOKED + f"expect:\n  - explanation: {told}\n")
+    assert shown.startswith("one.yaml:")
+    assert message in shown
+
+
+def test_an_explanation_before_its_cause_is_refused() -> None:
+    """The role is taken away at 10 s; one second before there is nothing to explain."""
+    wanted = "{cause: reader-not-assigned, headline: x}"
+    shown = problem(REVOKED + f"expect:\n  - {{at: 9s, explanation: {wanted}}}\n")
+    assert "looks for an explanation at 9 s, before the cause has begun (10 s) (fix: give it a later" in shown
+
+
+def test_tags_and_a_silence_that_disagree_with_the_explanation_are_refused() -> None:
+    """The tag's code is what people search by; who expects an explanation knows that there is one."""
+    expect = "expect:\n  - explanation: {cause: subject-mismatch, headline: x, code: 700213}\n"
+    cause = "cause:\n  timeline:\n    - {at: 10s, changeCredential: {subject: x}}\n"
+    tagged = re.sub(r"tags: .*", "tags: {hop: 5, actor: you, code: AADSTS700211}", HEAD)
+    assert "is AADSTS700211, but the explanation is of 700213 (fix: write AADSTS700213)" in problem(
+        tagged + cause + expect
+    )
+    assert "says why explain is silent, but an explanation is expected" in problem(
+        HEAD + cause + expect + "silent: it is a decoy\n"
+    )
