@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from tests.emulators.webhook.lab import Outcome, open_bench
 from tests.kind.upstream_binary import PROXIES, running
 
@@ -96,3 +97,60 @@ async def test_pods_of_every_field_are_answered_alike(tmp_path: Path) -> None:
 
 def told(outcome: Outcome) -> Any:
     return outcome.pod if outcome.allowed else (outcome.code, outcome.message)
+
+
+REVIEW = {
+    "kind": "AdmissionReview",
+    "apiVersion": "admission.k8s.io/v1",
+    "request": {
+        "uid": "review-uid",
+        "namespace": NAMESPACE,
+        "object": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p", "labels": {"azure.workload.identity/use": "true"}},
+            "spec": {
+                "serviceAccountName": "plain",
+                "priority": 5,
+                "containers": [{"name": "c", "image": "i", "env": [{"name": "A", "value": "1"}]}],
+            },
+        },
+    },
+}
+REVIEWS = 1500
+PIECES = [
+    "\\", "1e400", ".inf", ".nan", "1e3", "1.0", "0x10", "017", "1_000", "~", "null", "yes", "N", "é", '"',
+    "'", "{", "}", "[", "]", ",", ":", "&a", "*a", "<<", "!!binary aGk", "!!str 1", "1:30", "-0", "+1", "01", ".5",
+    "NaN", "tru", "#", "|", "%", "@", "? a", "99999999999999999999", '"a":1,', '"request":{},', r'"\ud800"',
+]  # fmt: skip
+
+
+def spoilt(seed: int) -> str:
+    """A review as JSON or YAML with a piece of its text lost, put in or replaced, once or twice."""
+    choose = random.Random(seed)
+    text = json.dumps(REVIEW) if seed % 2 else yaml.safe_dump(REVIEW, sort_keys=False)
+    for _ in range(choose.choice((1, 1, 2))):
+        begin = choose.randrange(len(text))
+        piece = choose.choice((*PIECES, "", ""))
+        text = text[:begin] + piece + text[begin + choose.choice((0, 0, 1)) :]
+        if choose.random() < 0.1:
+            text = text[:begin]
+    return text
+
+
+async def test_spoilt_reviews_are_answered_alike(tmp_path: Path) -> None:
+    """What upstream reads, ours reads, and what it refuses, ours refuses in the same words."""
+    differences: list[Any] = []
+    with running("v1.6.0", ACCOUNTS, NAMESPACE, tmp_path) as client:
+        async with open_bench("--log-level=info", environment=PROXIES) as bench:
+            for name, notes in ACCOUNTS.items():
+                bench.account(name, NAMESPACE, **{key.replace("-", "_"): text for key, text in notes.items()})
+            for seed in range(REVIEWS):
+                body = spoilt(seed).encode()
+                headers = {"content-type": "application/json"}
+                theirs = client.post("/mutate-v1-pod", content=body, headers=headers).json()["response"]
+                ours = (await bench.post(body)).json()["response"]
+                answers = [(one["allowed"], one["status"].get("message")) for one in (theirs, ours)]
+                if answers[0] != answers[1]:
+                    differences.append({"seed": seed, "upstream": answers[0], "ours": answers[1]})
+    assert not differences, f"{len(differences)} of {REVIEWS}: {json.dumps(differences[:5], indent=1)}"

@@ -14,6 +14,7 @@ from apim_emulators.core.provenance import Behaviour
 from apim_emulators.webhook import goyaml
 from apim_emulators.webhook.gojson import NO_KIND, GoJsonError, loads, no_version_and_kind
 from apim_emulators.webhook.gotypes import Types, kubernetes_types, read_as, version_and_kind
+from apim_emulators.webhook.goyaml_values import GoYamlError
 from apim_emulators.webhook.model import Denial, Object
 from apim_emulators.webhook.patch import Operation
 
@@ -52,8 +53,10 @@ def read_review(body: bytes, content_type: str) -> Review | Denial:
     try:
         raw = _decoded(body.decode("utf-8", "replace").removeprefix("\ufeff"))
         version, kind = version_and_kind(raw) if isinstance(raw, dict) else ("", "")
+    except GoYamlError as error:
+        return Denial(str(error))
     except GoJsonError as error:
-        return Denial(str(error) if str(error).startswith("yaml: ") else f"{NO_KIND}{error}")
+        return Denial(f"{NO_KIND}{error}")
     if not isinstance(raw, dict):
         return Denial(no_version_and_kind(raw))
     try:

@@ -17,6 +17,7 @@ from apim_emulators.core.http import BodyTooLargeError, read_body
 from apim_emulators.core.provenance import HEADER
 from apim_emulators.webhook import admission, metrics
 from apim_emulators.webhook.annotations import annotations, wants_proxy
+from apim_emulators.webhook.annotations import quote as quoted
 from apim_emulators.webhook.decoding import UndecodableError, decode_account, decode_pod
 from apim_emulators.webhook.health import Health
 from apim_emulators.webhook.model import Denial, Object, Settings
@@ -108,6 +109,10 @@ class Webhook:
         """The service account; None when there is none. Any other failure refuses the pod."""
         if not namespace:
             return Denial("an empty namespace may not be set when a resource name is provided")
+        for what, segment in (("namespace", namespace), ("resource name", name)):
+            complaints = _segment_complaints(segment)
+            if complaints:
+                return Denial(f"invalid {what} {quoted(segment)}: [{' '.join(complaints)}]")
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/serviceaccounts/{quote(name, safe='')}"
         answer = await self._get(path)
         if isinstance(answer, Denial):
@@ -144,6 +149,13 @@ class Webhook:
             )
         except httpx.HTTPError as error:
             return Denial(f'Get "{url}": {error or type(error).__name__}')
+
+
+def _segment_complaints(text: str) -> list[str]:
+    """client-go's `IsValidPathSegmentName`: what can't stand in a path."""
+    if text in (".", ".."):
+        return [f"may not be '{text}'"]
+    return [f"may not contain '{one}'" for one in "/%" if one in text]
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -119,7 +119,7 @@ def _complaint(text: str, error: json.JSONDecodeError) -> str:
         at += 1
     if at >= len(text):
         return _END
-    number = _number(text, at)
+    number = _number(text, at, error.msg)
     if number:
         return number
     character = _quoted(text[at])
@@ -145,10 +145,10 @@ def _escape(text: str, at: int) -> str:
     return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape"
 
 
-def _number(text: str, at: int) -> str:
+def _number(text: str, at: int, expected: str) -> str:
     """What is wrong with a number that ends too early at `at`; empty when that is no number."""
     after = _quoted(_at(text, at + 1))
-    if text[at] == "-":
+    if text[at] == "-" and expected == "Expecting value":
         return f"invalid character {after} in numeric literal"
     begun = _NUMBER.search(text[:at])
     if begun is None or (text[at] == "." and not begun[0].isdigit()) or set(begun[0]) & set("eE"):

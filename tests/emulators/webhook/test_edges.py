@@ -94,3 +94,21 @@ async def test_a_pod_too_deep_to_be_compared_is_denied(depth: int, message: str 
 
 def test_a_prerelease_comes_before_its_release() -> None:
     assert (at_least("v1.32.0-rc.1", (1, 32)), at_least("1.32.0+k3s1", (1, 32))) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "told"),
+    [
+        ("ns1", "p%in", "invalid resource name \"p%in\": [may not contain '%']"),
+        ("ns1", "a/b%c", "invalid resource name \"a/b%c\": [may not contain '/' may not contain '%']"),
+        ("ns1", "..", "invalid resource name \"..\": [may not be '..']"),
+        ("n/s", "p%in", "invalid namespace \"n/s\": [may not contain '/']"),
+    ],
+)
+async def test_a_name_that_cannot_stand_in_a_path_is_refused_by_the_client(
+    namespace: str, name: str, told: str
+) -> None:
+    """client-go asks for no such thing."""
+    async with open_bench() as bench:
+        outcome = await bench.admit(a_pod(serviceAccountName=name), namespace)
+    assert (outcome.allowed, outcome.message) == (False, told)
