@@ -31,7 +31,6 @@ from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Assembly, Surroundings
 from apim_sandbox.client.aio.cloud import AsyncArm, AsyncCloud, AsyncGraph
 from apim_sandbox.client.answers import SandboxError
-from apim_sandbox.client.operator import Operator
 from apim_sandbox.cluster.embedded.cluster import EmbeddedCluster
 from apim_sandbox.cluster.embedded.task_runtime import TaskRuntime, pod_host
 from apim_sandbox.cluster.live import cluster_settings, refuses_image
@@ -41,6 +40,7 @@ from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Secrets
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
+from apim_sandbox.world.operator import Operator
 from apim_sandbox.world.seed import operator_of, service_names
 
 

@@ -56,7 +56,10 @@ def loads(text: str) -> Any:
         loader.dispose()
 
 
-class _Loader(yaml.SafeLoader):
+_Scanner: Any = yaml.SafeLoader  # what is changed of it, its stubs call final
+
+
+class _Loader(_Scanner):  # type: ignore[misc]
     """Scans as libyaml does where PyYAML differs. `aliases` are the names of the nodes that have any."""
 
     ESCAPE_REPLACEMENTS: ClassVar[dict[str, str]] = {
@@ -103,7 +106,7 @@ class _Loader(yaml.SafeLoader):
             event.tag = "tag:yaml.org,2002:str"
         if isinstance(event, yaml.AliasEvent):
             node = super().compose_node(parent, index)
-            self.aliases[id(node)] = event.anchor
+            self.aliases[id(node)] = str(event.anchor)
             return node
         self.anchors.pop(getattr(event, "anchor", None), None)  # an anchor may be set again
         return super().compose_node(parent, index)

@@ -11,10 +11,10 @@ from apim_sandbox.lean import import_httpx
 import_httpx()
 
 from apim_sandbox.client.answers import SandboxError, check  # noqa: E402
-from apim_sandbox.client.operator import Operator, token_form  # noqa: E402
 from apim_sandbox.client.shapes import Pod  # noqa: E402
 from apim_sandbox.client.sync.gateway import Gateway  # noqa: E402
 from apim_sandbox.client.sync.sandbox import Sandbox  # noqa: E402
+from apim_sandbox.world.operator import Operator, token_form  # noqa: E402
 
 if TYPE_CHECKING:
     from apim_sandbox.client.aio.gateway import AsyncGateway

@@ -27,8 +27,8 @@ from apim_emulators.core.vocabulary import Audience, ClientId, Issuer, ObjectId,
 from apim_emulators.entra import model as entra
 from apim_emulators.entra.state import Directory
 from apim_emulators.oidc.model import IdentityBinding
-from apim_sandbox.client.operator import Operator
 from apim_sandbox.world import model, resolve
+from apim_sandbox.world.operator import Operator
 
 BY = "world"
 

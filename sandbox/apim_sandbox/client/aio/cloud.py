@@ -9,7 +9,7 @@ from apim_emulators.core import vocabulary as names
 from apim_sandbox.client.aio.credentials import AsyncFederatedCredentials
 from apim_sandbox.client.aio.roles import AsyncRoleAssignments
 from apim_sandbox.client.answers import SandboxError, check
-from apim_sandbox.client.operator import Operator, token_form
+from apim_sandbox.world.operator import Operator, token_form
 
 ARM_API = "2022-04-01"
 

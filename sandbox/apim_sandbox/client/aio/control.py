@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 
 from apim_sandbox.client.answers import check
-from apim_sandbox.client.operator import Operator
 from apim_sandbox.instance import Instance, InstanceError
+from apim_sandbox.world.operator import Operator
 
 
 class AsyncControl:

@@ -8,9 +8,9 @@ import httpx
 
 from apim_emulators.core import vocabulary as names
 from apim_sandbox.client.answers import SandboxError, check
-from apim_sandbox.client.operator import Operator, token_form
 from apim_sandbox.client.sync.credentials import FederatedCredentials
 from apim_sandbox.client.sync.roles import RoleAssignments
+from apim_sandbox.world.operator import Operator, token_form
 
 ARM_API = "2022-04-01"
 
