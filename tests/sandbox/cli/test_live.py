@@ -100,6 +100,18 @@ def test_what_cluster_and_cloud_hold(cli: Cli, what: str, row: str) -> None:
     assert row in ended.out.splitlines()
 
 
+@pytest.mark.usefixtures("here", "pod")
+def test_the_webhooks_certificates_are_shown_and_its_keys_are_not(cli: Cli) -> None:
+    """The CA of the Secret is the one in caBundle: the same fingerprint, the same end."""
+    (secret,) = only(cli("get", "secrets", "--json"))
+    (hook,) = only(cli("get", "mutatingwebhookconfigurations", "--json"))
+    assert secret["data"]["ca.crt"] == hook["webhooks"][0]["clientConfig"]["caBundle"]
+    assert secret["data"]["tls.key"].startswith("… ")
+    shown, bundle = (cli("get", what).out.splitlines()[1].split("  ") for what in ("secrets", "webhooks"))
+    assert bundle[-1] in shown
+    assert "until" in bundle[-1]
+
+
 @pytest.mark.usefixtures("here")
 def test_events_and_gateways_tell_of_the_pod(cli: Cli, pod: str) -> None:
     events = only(cli("get", "events", "--json"))

@@ -54,7 +54,7 @@ def objects(failure_policy: str, timeout: float, namespace_labels: Mapping[str, 
                 "matchPolicy": "Equivalent",
                 "reinvocationPolicy": "IfNeeded",
                 "sideEffects": "None",
-                "timeoutSeconds": timeout,
+                "timeoutSeconds": int(timeout) if timeout.is_integer() else timeout,
                 "objectSelector": {"matchLabels": {USE_LABEL: "true"}},
                 "namespaceSelector": {"matchLabels": dict(namespace_labels)} if namespace_labels else {},
                 "rules": [
