@@ -108,7 +108,7 @@ def test_the_webhooks_certificates_are_shown_and_its_keys_are_not(cli: Cli) -> N
     assert secret["data"]["ca.crt"] == hook["webhooks"][0]["clientConfig"]["caBundle"]
     assert secret["data"]["tls.key"].startswith("… ")
     shown, bundle = (cli("get", what).out.splitlines()[1].split("  ") for what in ("secrets", "webhooks"))
-    assert bundle[-1] in shown
+    assert bundle[-1].strip() in shown
     assert "until" in bundle[-1]
 
 
