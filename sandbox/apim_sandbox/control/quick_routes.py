@@ -77,7 +77,9 @@ def _snapshot_routes(checkpoints: Checkpoints | None) -> Sequence[Route]:
     def here() -> Checkpoints:
         if checkpoints is None:
             raise HTTPException(
-                501, "snapshots need all emulators in one process: start the sandbox without --separate"
+                501,
+                "snapshots need all emulators in one process, and here each runs in one of its own; "
+                "start a sandbox with apim-sandbox up, without --separate, or use the pytest fixture sandbox",
             )
         return checkpoints
 

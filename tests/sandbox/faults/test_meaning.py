@@ -522,6 +522,19 @@ def test_a_webhook_that_denies_keeps_pods_from_being_made() -> None:
     tell(main)
 
 
+def test_plain_http_at_the_webhook_is_told_in_the_api_servers_words() -> None:
+    """Go's, not OpenSSL's: people search for them."""
+
+    async def main(it: Story) -> None:
+        add(it, "plain-http", "webhook")
+        await it.deploy(seconds=10)
+        words = "server gave HTTP response to HTTPS client"
+        assert any(words in event.message for event in await it.sandbox.cluster.events())
+        assert why(it) == "webhook-not-https"
+
+    tell(main)
+
+
 def test_a_token_that_is_not_renewed_expires() -> None:
     """The kubelet warns and keeps the old file; Entra refuses it once it has expired."""
 

@@ -103,3 +103,21 @@ TABLES = (
 def test_every_code_that_is_known_in_public_is_explained(number: int) -> None:
     """Federation, the assertion, and the request around it."""
     assert explain_code(f"AADSTS{number}") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Last State: Terminated, Reason: OOMKilled, Exit Code: 137", "OOMKilled"),
+        ("Startup probe failed: HTTP probe failed with statuscode: 503", "Unhealthy"),
+        ("Back-off restarting failed container apim-gateway", "CrashLoopBackOff"),
+        ("0/1 nodes are available: 1 Insufficient cpu.", "FailedScheduling"),
+        ('Error: configmap "apim-gateway-env" not found', "CreateContainerConfigError"),
+        ("Couldn't update token 'sa'/'ns': the server is gone", "FailedMount"),
+        ("/apim/config/snapshot.lock.json describes: checksums differ", "backup-unusable"),
+    ],
+)
+def test_what_kubernetes_says_of_a_pod_is_explained_offline(text: str, name: str) -> None:
+    """Pasted from `kubectl describe` or from the gateway's log."""
+    assert name in [code.id for code in explain_text(text)]
+    assert explain_code(name) is not None

@@ -23,6 +23,8 @@ RUN = (
     "oidc/keys-without-use",  # somebody else's answer
     "gateway/backup-corrupt",  # a process that is killed, and one that reads what it did not write
     "gateway/egress-cut",  # a fault that the gateway's own process takes over
+    "entra/login-host-times-out",  # the time-out of a setting, in real time
+    "webhook/other-process-on-its-port",  # words that OpenSSL and Go have for the same thing
     "entra/outage",  # a fault that ends, and words of azure-identity's own
 )
 

@@ -171,8 +171,7 @@ class Admission:
             cause = "context deadline exceeded"
             raise _CallError(hook.unreachable(cause)) from None
         except httpx.HTTPError as error:
-            cause = str(error) or type(error).__name__
-            raise _CallError(hook.unreachable(cause)) from None
+            raise _CallError(hook.unreachable(_as_go_says(error))) from None
         if answer.status_code != 200:
             raise _CallError(
                 f"an error on the server ({json.dumps(answer.text[:200])}) has prevented the request from "
@@ -270,3 +269,9 @@ class _NoClientError(_CallError):
 
 class _DeniedError(Exception):
     """The webhook said no."""
+
+
+def _as_go_says(error: httpx.HTTPError) -> str:
+    """The API server is a Go program: OpenSSL's word for an answer that is no TLS is not its own."""
+    said = str(error) or type(error).__name__
+    return "http: server gave HTTP response to HTTPS client" if "WRONG_VERSION_NUMBER" in said else said

@@ -4,6 +4,7 @@ import re
 
 from msgspec import Struct
 
+from apim_sandbox.insight.knowledge.cluster import CLUSTER
 from apim_sandbox.insight.knowledge.events import EVENTS
 from apim_sandbox.insight.knowledge.model import Code, because
 
@@ -223,5 +224,6 @@ LINES: tuple[Line, ...] = (
             ),
         ),
     ),
+    *(_line(pattern, code) for pattern, code in CLUSTER),
     *(_line(rf"\b{code.id}\b", code) for code in EVENTS),
 )
