@@ -9,7 +9,7 @@ import pytest
 from tests.sandbox.gateway.story import GROUP, READER_ROLE, Changes, Story, story
 
 from apim_emulators.core.clock import ClockError, MasterClock, VirtualTime
-from apim_emulators.core.events import ConfigurationAsked, TokenProjected
+from apim_emulators.core.events import ConfigurationAnswered, ConfigurationAsked, TokenProjected
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.world.seed import operator_of
 
@@ -219,3 +219,17 @@ def test_virtual_time_is_not_frozen_and_no_clock_goes_back() -> None:
             clock.advance_to(clock.now() - 5)
 
     run_virtual(main)
+
+
+def test_years_lock_nobody_out() -> None:
+    """API Management renews its identity's certificate of 90 days; the operator's secret lasts."""
+
+    async def main(it: Story) -> None:
+        assert await poll(it) == 403
+        for _ in range(3):
+            it.sandbox.clock.advance(400 * 86400)
+            assert await poll(it) == 403
+            reasons = [one.cause for one in it.events(ConfigurationAnswered)]
+            assert reasons[-1] == reasons[0]
+
+    tell(main)

@@ -23,7 +23,7 @@ from apim_emulators.core.jose import SigningKey, b64url, sign
 from apim_emulators.core.keys import signing_key
 from apim_emulators.core.vocabulary import JWT_BEARER
 
-_CERTIFICATE_LIFE = timedelta(days=90)
+_CERTIFICATE_LIFE = timedelta(days=90)  # renewed after half of it, as Microsoft tells of managed identities
 _ASSERTION_LIFE = 600  # seconds
 
 
@@ -146,12 +146,16 @@ class ServiceIdentities:
             raise IdentityError("entra-unreachable", repr(error)) from None
 
     def _secret(self, service: Service, identity: SystemIdentity) -> Secret:
-        found = self._state.secrets.get(identity.principal_id)
+        found, now = self._state.secrets.get(identity.principal_id), self._context.clock.now()
         if found is None:
             key = signing_key(self._state.keys.rsa(f"apim/{service.name}/{identity.principal_id}"))
-            certificate = self_signed(key, identity.client_id, self._context.clock.now())
-            found = Secret(key.pem().decode(), certificate)
-            self._state.secrets.put(identity.principal_id, found)
+        elif now < _renewed_at(found.certificate):
+            return found
+        else:
+            key = signing_key(self._state.keys.load(found.private_key))
+            self._registered.discard(identity.principal_id)
+        found = Secret(key.pem().decode(), self_signed(key, identity.client_id, now))
+        self._state.secrets.put(identity.principal_id, found)
         return found
 
 
@@ -173,6 +177,14 @@ def self_signed(key: SigningKey, name: str, now: float) -> str:
         .sign(key.private, SHA256())
     )
     return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _renewed_at(certificate: str) -> float:
+    """When half of a certificate's life is over, in epoch seconds."""
+    from cryptography import x509
+
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    return (found.not_valid_after_utc - _CERTIFICATE_LIFE / 2).timestamp()
 
 
 def _thumbprint(certificate: str) -> str:
