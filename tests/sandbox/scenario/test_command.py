@@ -96,7 +96,7 @@ def test_on_a_cluster_that_is_not_up(tmp_path: Path) -> None:
     result = runner.invoke(app, arguments)
     assert isinstance(result.exception, InstanceError)
     assert (str(result.exception), result.exception.hint) == (
-        "no kind sandbox called nobody is up", "apim-sandbox kind up --name nobody",
+        "no kind sandbox called nobody is up", f"apim-sandbox kind up --name nobody --state-dir {tmp_path}",
     )  # fmt: skip
 
 
