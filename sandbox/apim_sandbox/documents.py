@@ -70,6 +70,13 @@ class DocumentError(ValueError):
         return (self, *self.others)
 
 
+def together(problems: list[DocumentError]) -> DocumentError:
+    """One error of several: the first by place, the others beside it."""
+    ordered = sorted(problems, key=lambda problem: problem.place)
+    first = ordered[0]
+    return DocumentError(first.place, first.message, first.fix, tuple(ordered[1:]))
+
+
 class Document(Redacted, frozen=True):
     """One YAML document: its data and the places of its keys and values."""
 

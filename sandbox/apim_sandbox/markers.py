@@ -64,6 +64,7 @@ def _scenario(mark: "pytest.Mark", folders: Iterable[Path]) -> "tuple[World, Man
     from apim_sandbox.scenario.catalogue import folder
     from apim_sandbox.scenario.load import files_of, load
     from apim_sandbox.scenario.places import why_not
+    from apim_sandbox.world.content import content
 
     if mark.kwargs or len(mark.args) != 1 or not isinstance(mark.args[0], str):
         raise ConditionError("sandbox_scenario takes one scenario's id, or its file")
@@ -83,8 +84,7 @@ def _scenario(mark: "pytest.Mark", folders: Iterable[Path]) -> "tuple[World, Man
         if reason:
             raise ConditionError(f"sandbox_scenario: {wanted} can't be played here: {reason}")
         moving = any(step.action != "apply" for step in found.scenario.steps())
-        world = found.world().model_dump(mode="json", by_alias=True, exclude_unset=True)
-        return world, found.manifest(), found if moving else None
+        return content(found.world()), found.manifest(), found if moving else None
     except DocumentError as error:
         raise ConditionError(f"sandbox_scenario: {error}") from None
 

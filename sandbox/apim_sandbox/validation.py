@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from apim_sandbox.documents import Document, DocumentError, dotted, nearest
+from apim_sandbox.documents import Document, DocumentError, dotted, nearest, together
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -35,13 +35,6 @@ def validated(model: type[T], document: Document, noun: str) -> T:
         return model.model_validate(document.value)
     except ValidationError as error:
         raise together([_explain(model, document, noun, detail) for detail in error.errors()]) from None
-
-
-def together(problems: list[DocumentError]) -> DocumentError:
-    """One error of several: the first by place, the others beside it."""
-    ordered = sorted(problems, key=lambda problem: problem.place)
-    first = ordered[0]
-    return DocumentError(first.place, first.message, first.fix, tuple(ordered[1:]))
 
 
 def _explain(model: type[BaseModel], document: Document, noun: str, detail: ErrorDetails) -> DocumentError:

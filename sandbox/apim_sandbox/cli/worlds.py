@@ -32,8 +32,9 @@ def show_world(file: Path | None, *, as_json: bool) -> int:
         return 0
     from apim_sandbox.cli.output import print_yaml
     from apim_sandbox.serving.surroundings import load_world
+    from apim_sandbox.world.content import content
 
-    shown = load_world(file).model_dump(mode="json", by_alias=True)
+    shown = content(load_world(file))
     print_json(shown) if as_json else print_yaml(shown)
     return 0
 

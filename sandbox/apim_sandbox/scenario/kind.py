@@ -18,7 +18,8 @@ from apim_sandbox.cluster.protocol import ClusterError, EventView, PodView
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.instance import InstanceError
-from apim_sandbox.scenario.remote import LOOK, WALLS, Pace, Remote, content
+from apim_sandbox.scenario.remote import LOOK, WALLS, Pace, Remote
+from apim_sandbox.world.content import content
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.model import World
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from apim_sandbox.client import AsyncSandbox
-from apim_sandbox.scenario.remote import Pace, Remote, content
+from apim_sandbox.scenario.remote import Pace, Remote
+from apim_sandbox.world.content import content
 from apim_sandbox.world.model import World
 
 PACE = Pace(rest=30.0, patience=20.0)

@@ -8,14 +8,14 @@ from typing import Any
 from msgspec import Struct
 
 from apim_sandbox import documents
-from apim_sandbox.documents import Document, DocumentError, Place
+from apim_sandbox.documents import Document, DocumentError, Place, together
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.scenario.disagreement import disagreeing
 from apim_sandbox.scenario.edits import EditError, edit_manifest, edit_world
 from apim_sandbox.scenario.faults import wrong_faults
 from apim_sandbox.scenario.model import ManifestEdit, Scenario, WorldEdit
 from apim_sandbox.scenario.possible import impossible, uncheckable
-from apim_sandbox.validation import together, validated
+from apim_sandbox.validation import validated
 from apim_sandbox.world.default import DEFAULT_FILE, default_text
 from apim_sandbox.world.load import from_document
 from apim_sandbox.world.model import World

@@ -1,6 +1,5 @@
 """`apim-sandbox scenario record`: a running session as a file that runs and passes."""
 
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from apim_sandbox.scenario.model import WorldEdit
 from apim_sandbox.scenario.record import Recording, Session, expectations, recorded
 from apim_sandbox.scenario.runner import Result, run
 from apim_sandbox.serving.surroundings import load_world
+from apim_sandbox.world.content import digest
 from apim_sandbox.world.model import World
 from apim_sandbox.world.ready import DEFAULT, READY, is_ready, ready_text
 
@@ -53,7 +53,7 @@ def _world(given: Path | None, state: Path) -> tuple[World, list[WorldEdit]]:
     marker = (state / "world.sha256").read_text(encoding="utf-8").strip()
     for source in sources:
         world = load_world(source)
-        if sha256(world.model_dump_json().encode()).hexdigest() == marker:
+        if digest(world) == marker:
             return world, list(world_edits(_plain(Path(DEFAULT)), _plain(source)))
     raise DocumentError(
         Place(str(given or "the session's world")),

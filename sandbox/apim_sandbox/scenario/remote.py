@@ -281,9 +281,3 @@ def _speaker(record: Record) -> str:
         case PodChanged(ready=True, pod=pod):
             return pod
     return ""
-
-
-def content(world: World) -> Mapping[str, Any]:
-    """A world as its file holds it."""
-    found: Mapping[str, Any] = world.model_dump(mode="json", by_alias=True)
-    return found

@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from apim_sandbox.serving.certificates import CertificateAuthority
 from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.serving.steering import steered
 from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
+from apim_sandbox.world.content import digest
 from apim_sandbox.world.model import World
 from apim_sandbox.world.seed import default_service_account, operator_of, service_names
 
@@ -102,18 +102,18 @@ async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None
 
 def remember_world(state: StateDir, world: World) -> None:
     """Refuse to mix what is kept from one world with another."""
-    digest = sha256(world.model_dump_json().encode()).hexdigest()
+    mine = digest(world)
     marker = state.path / "world.sha256"
     try:
         known = marker.read_text().strip()
     except OSError:
         known = ""
-    if known and known != digest:
+    if known and known != mine:
         raise InstanceError(
             f"{state.path} holds the state of another world (or of an older version of this one)",
             "start with --reset to forget it, or choose another directory with --state-dir DIR",
         )
-    marker.write_text(digest + "\n")
+    marker.write_text(mine + "\n")
 
 
 def kept_clock(state: StateDir) -> MasterClock:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 from msgspec import Struct
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -132,7 +131,7 @@ async def reload_everywhere(http: httpx.AsyncClient, before: World, world: World
 
     The issuer is asked by the name that it had in the world before.
     """
-    body = world.model_dump_json(by_alias=True)
+    body = msgspec.json.encode(world)
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
     for emulator, host in steering_hosts(before).items():
         url = f"https://{host}{PREFIX}{emulator}/world"
@@ -165,8 +164,9 @@ def create_app(steering: Steering, secret: str) -> ASGIApp:
 
     async def answer(_: Request, body: Mapping[str, Any]) -> Any:
         from apim_sandbox.scenario.model import Answer
+        from apim_sandbox.validation import validated
 
-        steering.answer(Answer.model_validate(body))
+        steering.answer(validated(Answer, Document("<answer>", body), "the answer"))
 
     async def restore(_: Request, body: Mapping[str, Any]) -> Any:
         steering.restore(**body)
@@ -197,7 +197,7 @@ def _guarded(handler: Handler, secret: str) -> Callable[[Request], Awaitable[Res
         try:
             body = msgspec.json.decode(await request.body(), type=dict[str, Any])
             found = await handler(request, body)
-        except (SteeringError, DocumentError, ValidationError, msgspec.MsgspecError, TypeError) as error:
+        except (SteeringError, DocumentError, msgspec.MsgspecError, TypeError) as error:
             return JSONResponse({"detail": str(error)}, 422)
         return JSONResponse(found or {})
 

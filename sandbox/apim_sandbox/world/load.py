@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from apim_sandbox import documents
-from apim_sandbox.documents import Document, DocumentError, Place, dotted
-from apim_sandbox.validation import together, validated
+from apim_sandbox.documents import Document, DocumentError, Place, dotted, together
 from apim_sandbox.world.model import World
 from apim_sandbox.world.ready import READY, is_ready, ready_text
 from apim_sandbox.world.references import Dangling, Duplicate, dangling, duplicates
@@ -37,7 +36,9 @@ def loads(text: str, file: str = "<world>") -> World:
 
 def from_document(document: Document) -> World:
     """The world of a parsed document. Raises `DocumentError` for the first problem, with the others."""
-    world = validated(World, document, "the world")
+    from apim_sandbox.world.parsing import parse_world  # the built-in world does without
+
+    world = parse_world(document)
     mistakes: list[Dangling | Duplicate] = [*duplicates(world), *dangling(world)]
     problems = [_point_out(document, one) for one in mistakes]
     if problems:

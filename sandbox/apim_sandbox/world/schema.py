@@ -6,13 +6,14 @@ from typing import Any
 
 from apim_sandbox import schemas
 from apim_sandbox.world.model import World
+from apim_sandbox.world.parsing import model_of
 
 PATH = Path("docs/world.schema.json")
 
 
 def schema() -> dict[str, Any]:
     """The schema, draft 2020-12."""
-    return schemas.document_schema(World, "apim-sandbox world")
+    return schemas.document_schema(model_of(World), "apim-sandbox world")
 
 
 def rendered() -> str:

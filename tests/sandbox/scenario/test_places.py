@@ -6,7 +6,7 @@ from apim_sandbox.documents import Document
 from apim_sandbox.scenario.catalogue import folder
 from apim_sandbox.scenario.load import load_all, loads
 from apim_sandbox.scenario.places import PLACES, places
-from apim_sandbox.scenario.remote import content
+from apim_sandbox.world.content import content
 from apim_sandbox.world.load import from_document
 
 HEAD = """\

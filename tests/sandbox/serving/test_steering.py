@@ -8,11 +8,11 @@ import httpx
 from apim_emulators.core import vocabulary as names
 from apim_emulators.core.events import ResourceChanged
 from apim_sandbox.assembly import EMULATORS, Assembly
-from apim_sandbox.scenario.remote import content
 from apim_sandbox.serving.edge import EdgeApp
 from apim_sandbox.serving.steering import Steering, create_app, reload_everywhere, steered, steering_hosts
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import VirtualSandbox, virtual_sandbox
+from apim_sandbox.world.content import content
 from apim_sandbox.world.default import default_world
 
 CREDENTIALS = "/v1.0/applications/{0}/federatedIdentityCredentials"

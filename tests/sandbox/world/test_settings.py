@@ -8,10 +8,12 @@ import httpx
 
 from apim_emulators.core.vocabulary import LOGIN_HOST
 from apim_sandbox.client import SandboxError
+from apim_sandbox.documents import Document
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import VirtualSandbox, virtual_sandbox
+from apim_sandbox.world.content import content
 from apim_sandbox.world.default import default_world
-from apim_sandbox.world.model import World
+from apim_sandbox.world.load import from_document
 
 GROUP = "/subscriptions/22222222-2222-4222-8222-222222222222/resourceGroups/contoso-rg"
 IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/orders"
@@ -20,8 +22,7 @@ CREDENTIALS = f"{IDENTITY}/federatedIdentityCredentials"
 
 def within(settings: dict[str, Any], test: Callable[[VirtualSandbox], Awaitable[None]]) -> None:
     """Run `test` in the default world with `settings`, in the world file's words."""
-    plain = default_world().model_dump(by_alias=True, mode="json", exclude_unset=True)
-    world = World.model_validate({**plain, "settings": settings})
+    world = from_document(Document("<world>", {**content(default_world()), "settings": settings}))
 
     async def main() -> None:
         async with virtual_sandbox(world) as sandbox:

@@ -16,9 +16,8 @@ from msgspec import Struct, field
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition, role_guid
-from apim_sandbox.documents import DocumentError, Place
+from apim_sandbox.documents import DocumentError, Place, together
 from apim_sandbox.insight.doctor.cloud import Access, Cloud, Cluster, Credential, Identity, Service, Webhook
-from apim_sandbox.validation import together
 
 COMMANDS = {
     "applications": "az ad app show --id CLIENT_ID > app.json",
