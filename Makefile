@@ -36,11 +36,13 @@ bench-gateway: .venv/.dev
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
 	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m compileall -q -j 0 emulators sandbox
 	@touch $@
 
 .venv/.dev: requirements-dev.lock pyproject.toml | .venv/bin/python
 	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --no-deps --editable .
+	@$(BIN)/python -m compileall -q -j 0 emulators sandbox
 	@touch $@
 
 # Writes the exact versions anew; ranges are in pyproject.toml.
