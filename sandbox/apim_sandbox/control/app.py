@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apim_emulators.core.clock import ClockError, MasterClock
@@ -28,8 +28,15 @@ from apim_emulators.core.vocabulary import VocabularyError
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.control.attachments import Attachments
 from apim_sandbox.control.checkpoints import CheckpointError, Checkpoints
+from apim_sandbox.control.clock_routes import clock_routes
+from apim_sandbox.control.cluster_routes import cluster_routes
+from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
 from apim_sandbox.control.history import History, Remembered
-from apim_sandbox.control.quick_routes import quick_routes
+from apim_sandbox.control.identity_routes import identity_routes
+from apim_sandbox.control.journal_routes import journal_routes
+from apim_sandbox.control.offers import Offers
+from apim_sandbox.control.snapshot_routes import snapshot_routes
+from apim_sandbox.control.world_routes import world_routes
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.serving.steering import SteeringError
 from apim_sandbox.world.model import World
@@ -56,16 +63,24 @@ class Control(Struct):
 
 def create_app(control: Control) -> ASGIApp:
     """The control service as an ASGI application."""
-    history = History(control.clock.now)
-    quick = quick_routes(control)
+    offers, history = Offers(), History(control.clock.now)
+    desk = FaultDesk(control.faults, control.clock, control.world)
+    world_routes(offers, control, desk)
+    journal_routes(offers, control.journal, history)
+    clock_routes(offers, control.clock, control.journal)
+    fault_routes(offers, desk)
+    cluster_routes(offers, control)
+    identity_routes(offers, control)
+    snapshot_routes(offers, control.checkpoints)
 
-    def further() -> ASGIApp:
-        from apim_sandbox.control.further_routes import further_routes
+    def document() -> ASGIApp:
+        from apim_sandbox.control.openapi import described
 
-        return further_routes(control, history, quick)
+        return described(offers.offered)
 
+    routes = [one.route for one in offers.offered]
     return Starlette(
-        routes=[*quick, Mount("/", LazyApp(further))],
+        routes=[*routes, *(Route(path, LazyApp(document)) for path in ("/openapi.json", "/docs"))],
         middleware=[Middleware(_Guard, token=control.token), Middleware(Remembered, history=history)],
         exception_handlers=refusals(),
     )

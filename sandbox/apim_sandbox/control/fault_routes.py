@@ -1,54 +1,28 @@
 """The control service's faults: what there is, what is in force, and who else has taken it over."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import anyio
-from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import StreamingResponse
 from msgspec import Struct, field
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults, Planned
 from apim_emulators.core.nearest import nearest
 from apim_sandbox.control.fault_catalogue import catalogue
+from apim_sandbox.control.offers import Body, Offers
 from apim_sandbox.control.planning import FaultRequest, plan
 from apim_sandbox.control.server_sent import server_sent, states
 from apim_sandbox.world.model import World
 
 TAKEN_OVER_WITHIN = 2.0  # seconds of real time that other processes get to take a change over
+LONGEST_NAME = 128  # characters of a process's name
 
 
-class NewFault(BaseModel):
-    """A fault with its target (an actor) and scope; times in epoch seconds, `lasting` in seconds.
-
-    Without `since` it acts from now on, without `until` and `lasting` until it is removed.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    fault: str
-    target: str = ""
-    arguments: dict[str, Any] = {}
-    id: str = Field(default="", max_length=128)
-    calls: str = ""
-    since: float | None = None
-    until: float | None = None
-    lasting: float | None = Field(default=None, gt=0)
-    tenant: str = ""
-    gateway: str = ""
-    path: str = ""
-    method: str = ""
-    chance: float = 1.0
-    seed: str = ""
-
-
-class Seen(BaseModel):
+class Seen(Body, frozen=True):
     """A process says which version of the plan it has taken over."""
-
-    model_config = ConfigDict(extra="forbid")
 
     process: str
     version: int
@@ -89,30 +63,32 @@ class FaultDesk(Struct):
                 await self._moved.wait()
 
 
-def fault_routes(app: FastAPI, desk: FaultDesk) -> None:
+def fault_routes(offers: Offers, desk: FaultDesk) -> None:
     """Add them to the control service."""
     faults = desk.faults
 
-    @app.get("/faults")
-    async def list_faults() -> list[dict[str, Any]]:
+    @offers.get("/faults")
+    async def list_faults(_: Request) -> Any:
+        """The faults in force, and how often each has fired."""
         return [desk.shown(planned) for planned in faults.planned.values()]
 
-    @app.get("/faults/catalogue")
-    async def show_catalogue() -> list[Mapping[str, Any]]:
+    @offers.get("/faults/catalogue")
+    async def show_catalogue(_: Request) -> Any:
         """Every fault that can be added, with its arguments."""
         return [entry.to_builtins() for entry in catalogue()]
 
-    @app.post("/faults", status_code=201)
-    async def add(body: NewFault) -> dict[str, Any]:
+    @offers.post("/faults", body=FaultRequest, status=201)
+    async def add(_: Request, body: FaultRequest) -> Any:
         """Put a fault in force; it is so everywhere when this answers."""
-        planned = plan(FaultRequest(**body.model_dump()), desk.world, desk.clock.now(), faults.planned)
+        planned = plan(body, desk.world, desk.clock.now(), faults.planned)
         faults.add(planned)
         await desk.taken_over()
         return desk.shown(planned)
 
-    @app.delete("/faults/{fault_id}")
-    async def remove(fault_id: str) -> dict[str, Any]:
+    @offers.delete("/faults/{fault_id}")
+    async def remove(request: Request) -> Any:
         """Take a fault back; says how often it fired."""
+        fault_id = request.path_params["fault_id"]
         planned = faults.planned.get(fault_id)
         if planned is None:
             meant = nearest(fault_id, faults.planned)
@@ -123,17 +99,20 @@ def fault_routes(app: FastAPI, desk: FaultDesk) -> None:
         await desk.taken_over()
         return desk.shown(planned)
 
-    @app.delete("/faults")
-    async def clear() -> list[dict[str, Any]]:
+    @offers.delete("/faults")
+    async def clear(_: Request) -> Any:
         """Take all back; says how often each fired."""
         gone = [desk.shown(planned) for planned in faults.planned.values()]
         faults.clear()
         await desk.taken_over()
         return gone
 
-    @app.get("/faults/stream")
-    async def stream(process: Annotated[str, Query(max_length=128)] = "") -> StreamingResponse:
+    @offers.get("/faults/stream", query=["process"])
+    async def stream(request: Request) -> StreamingResponse:
         """Server-sent events: the plan now, and after every change, for a process that takes it over."""
+        process = request.query_params.get("process", "")
+        if len(process) > LONGEST_NAME:
+            raise HTTPException(422, f"process is longer than {LONGEST_NAME} characters")
 
         async def events() -> Any:
             if process:
@@ -146,8 +125,8 @@ def fault_routes(app: FastAPI, desk: FaultDesk) -> None:
 
         return server_sent(events())
 
-    @app.post("/faults/seen", status_code=204)
-    async def seen(body: Seen) -> Response:
+    @offers.post("/faults/seen", body=Seen, status=204)
+    async def seen(_: Request, body: Seen) -> None:
+        """Take note that a process has taken over a version of the plan."""
         if body.process in desk.seen:
             desk.take_note(body.process, body.version)
-        return Response(status_code=204)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Container, Mapping
+from typing import Annotated, Any
 
-from msgspec import Struct, field
+from msgspec import Meta, field
 
 from apim_emulators.core.faults import (
     Calls,
@@ -15,6 +16,7 @@ from apim_emulators.core.faults import (
     make_fault,
 )
 from apim_emulators.core.nearest import nearest
+from apim_sandbox.control.offers import Body
 from apim_sandbox.durations import DurationError, parse_signed
 from apim_sandbox.world import resolve
 from apim_sandbox.world.model import World
@@ -22,17 +24,17 @@ from apim_sandbox.world.model import World
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class FaultRequest(Struct, frozen=True):
+class FaultRequest(Body, frozen=True):
     """What somebody asks for. Times in epoch seconds, `lasting` in seconds; without `since`, from now on."""
 
     fault: str
     target: str = ""
-    arguments: Mapping[str, object] = field(default_factory=dict)
-    id: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    id: Annotated[str, Meta(max_length=128)] = ""
     calls: str = ""
     since: float | None = None
     until: float | None = None
-    lasting: float | None = None
+    lasting: Annotated[float, Meta(gt=0)] | None = None
     tenant: str = ""
     gateway: str = ""
     path: str = ""

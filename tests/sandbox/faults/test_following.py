@@ -5,15 +5,16 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
-from apim_emulators.core.clock import ClockError, MasterClock, VirtualTime
+from apim_emulators.core.clock import MasterClock, VirtualTime
 from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.wire import open_wire
 from apim_sandbox.control.app import refusals
 from apim_sandbox.control.clock_routes import clock_routes
 from apim_sandbox.control.fault_routes import TAKEN_OVER_WITHIN, FaultDesk, fault_routes
+from apim_sandbox.control.offers import Offers
 from apim_sandbox.serving.following import follow_clock, follow_faults
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.world.default import default_world
@@ -27,14 +28,20 @@ CONTROL = "http://control"
 DOWN = {"fault": "status", "target": "entra", "arguments": {"code": 503}, "calls": "1..3"}
 
 
+def served(offers: Offers) -> Starlette:
+    """As the control service serves them."""
+    return Starlette(routes=[one.route for one in offers.offered], exception_handlers=refusals())
+
+
 def test_a_fault_is_in_force_elsewhere_when_adding_it_returns() -> None:
     """With its scope, at once; removed and cleared likewise. The calls of one that stays go on."""
 
     async def main() -> None:
         clock = MasterClock(VirtualTime())
         here, there = Faults(), Faults()
-        app = FastAPI()
-        fault_routes(app, FaultDesk(here, clock, default_world()))
+        offers = Offers()
+        fault_routes(offers, FaultDesk(here, clock, default_world()))
+        app = served(offers)
         async with (
             open_wire(lambda host: app if host == "control" else None) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
@@ -63,8 +70,9 @@ def test_a_process_that_says_nothing_is_not_waited_for_long() -> None:
     async def main() -> tuple[float, float]:
         clock = MasterClock(VirtualTime())
         desk = FaultDesk(Faults(), clock, default_world())
-        app = FastAPI()
-        fault_routes(app, desk)
+        offers = Offers()
+        fault_routes(offers, desk)
+        app = served(offers)
         async with (
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
@@ -93,10 +101,9 @@ def test_a_refusal_names_the_field(body: dict[str, Any], status: int, field: str
     """Beside the message, for programs."""
 
     async def main() -> tuple[int, str]:
-        app = FastAPI()
-        for kind, handler in refusals().items():
-            app.add_exception_handler(kind, handler)
-        fault_routes(app, FaultDesk(Faults(), MasterClock(VirtualTime()), default_world()))
+        offers = Offers()
+        fault_routes(offers, FaultDesk(Faults(), MasterClock(VirtualTime()), default_world()))
+        app = served(offers)
         async with (
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport()) as http,
@@ -122,9 +129,9 @@ def test_the_clock_is_followed_in_every_move() -> None:
 
     async def main() -> None:
         here, there = MasterClock(Still()), MasterClock(Still())
-        app = FastAPI()
-        clock_routes(app, here, MemoryJournal())
-        app.add_exception_handler(ClockError, refusals()[ClockError])
+        offers = Offers()
+        clock_routes(offers, here, MemoryJournal())
+        app = served(offers)
         async with (
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
