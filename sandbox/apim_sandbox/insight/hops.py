@@ -306,8 +306,9 @@ def authorization(chain: Chain) -> Hop | None:
 
 def configured(chain: Chain) -> Hop | None:
     """9: the gateway has its configuration and serves."""
-    if chain.state is None or chain.state.event.state == "starting":
-        return None
+    down = _down(chain)
+    if down is not None or chain.state is None or chain.state.event.state == "starting":
+        return down
     event = chain.state.event
     what = {
         "ready": "Ready",
@@ -329,6 +330,29 @@ def configured(chain: Chain) -> Hop | None:
         records=(chain.state.sequence,),
     )
 
+
+def _down(chain: Chain) -> Hop | None:
+    """What keeps a gateway from serving that nobody refused anything: its container, or its own start."""
+    pods = chain.trace.of_pod(chain.trace.pods_changed, chain.pod)
+    if pods and not pods[-1].event.ready and any(sign in pods[-1].event.message for sign in _STOPPED):
+        event, deciding = pods[-1].event, pods[-1].sequence
+        return Hop(9, "gateway", "", event.reason or event.phase, "failed",
+                   details=(Detail("message", event.message),), records=(deciding,))  # fmt: skip
+    if chain.state is None or chain.state.event.state != "starting":
+        return None
+    failed = [
+        seen
+        for seen in chain.trace.of_pod(chain.trace.logs, chain.pod)
+        if seen.event.event_type == "ConfigInitialSyncFailed" and seen.sequence > chain.state.sequence
+    ]
+    if not failed:
+        return None
+    last = failed[-1]
+    return Hop(9, "gateway", "", "has no configuration", "failed",
+               details=(Detail("log", last.event.exception),), records=(last.sequence,))  # fmt: skip
+
+
+_STOPPED = ("OOMKilled", "probe failed")
 
 HOPS = (
     manifest,

@@ -9,6 +9,7 @@ from tests.sandbox.gateway.story import Changes, Story, story
 from apim_emulators.core.events import FaultFired, GatewayChanged, PodChanged
 from apim_sandbox.control.planning import FaultRequest
 from apim_sandbox.insight.explain import explain
+from apim_sandbox.insight.walk import build
 from apim_sandbox.virtual import run_virtual
 
 VOLUME: Changes = {
@@ -41,6 +42,12 @@ def fired(it: Story) -> list[tuple[str, str]]:
 def cause(it: Story) -> str:
     found = explain(it.sandbox.records())
     return "" if found is None else found.cause
+
+
+def broken(it: Story) -> tuple[int, str]:
+    """The walk's broken hop, and what is said of it."""
+    hop = build(it.sandbox.records()).broken
+    return (0, "") if hop is None else (hop.number, hop.what)
 
 
 def states(it: Story) -> list[str]:
@@ -85,6 +92,7 @@ def test_each_container_is_one_call_of_being_killed() -> None:
         (pod,) = await it.pods()
         assert pod.reason == "CrashLoopBackOff"
         assert cause(it) == "gateway-out-of-memory"
+        assert broken(it) == (9, "CrashLoopBackOff")
 
     tell(main)
 
@@ -123,6 +131,7 @@ def test_a_corrupt_backup_is_refused_and_explained(how: str, problem: str) -> No
         assert problem in it.lines("ConfigInitialSyncFailed")[-1]
         assert (await it.ready(), await it.call()) == ([False], [503])
         assert cause(it) == "backup-unusable"
+        assert broken(it) == (9, "has no configuration")
         it.sandbox.faults.remove("corrupt-backup")
         await it.sandbox.sleep(20)
         assert (await it.call(), states(it)[-1]) == ([200], "serving-from-memory")
