@@ -11,8 +11,10 @@ class DurationError(ValueError):
 
 
 def parse_duration(text: str) -> float:
-    """Seconds. Raises `DurationError`."""
+    """Seconds; nothing is `0`, with a unit or without. Raises `DurationError`."""
     stripped = text.strip()
+    if stripped == "0":
+        return 0.0
     parts = _PART.findall(stripped)
     if not parts or "".join(number + unit for number, unit in parts) != stripped:
         raise DurationError(f"{text!r} is not a duration; write 90s, 10m, 1h30m or 2d")

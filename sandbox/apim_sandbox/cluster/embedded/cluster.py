@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 
 from apim_emulators.core.context import Context
 from apim_emulators.core.events import ManifestRefused, ObjectApplied
@@ -15,30 +14,26 @@ from apim_emulators.core.keys import KeySource
 from apim_emulators.core.store import MemoryStore
 from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_emulators.webhook.model import USE_LABEL
-from apim_sandbox.cluster.embedded import deployments, installed
+from apim_sandbox.cluster.embedded import installed
 from apim_sandbox.cluster.embedded.admission import Admission, AdmissionError
 from apim_sandbox.cluster.embedded.api import ApiError, KubernetesApi
 from apim_sandbox.cluster.embedded.certificates import Blocking, WebhookCertificates, here
+from apim_sandbox.cluster.embedded.controllers import Controllers
 from apim_sandbox.cluster.embedded.environment import ConfigError, environment
 from apim_sandbox.cluster.embedded.events import EventLog
 from apim_sandbox.cluster.embedded.hints import hints
-from apim_sandbox.cluster.embedded.images import ImageCache
 from apim_sandbox.cluster.embedded.kubelet import PodWorker
 from apim_sandbox.cluster.embedded.manifest import Manifest, manifests
 from apim_sandbox.cluster.embedded.objects import (
     ACTED_ON,
     Key,
-    Pod,
     Raw,
-    Stored,
-    labels,
     mapping,
-    pod,
-    service_account_of,
 )
 from apim_sandbox.cluster.embedded.paths import rewritten
 from apim_sandbox.cluster.embedded.places import places
-from apim_sandbox.cluster.embedded.projection import PodVolumes, VolumeError
+from apim_sandbox.cluster.embedded.pod_api import RBAC, PodApi
+from apim_sandbox.cluster.embedded.projection import VolumeError
 from apim_sandbox.cluster.embedded.runtime import Runtime
 from apim_sandbox.cluster.embedded.settings import ClusterSettings, service_account
 from apim_sandbox.cluster.embedded.store import ObjectStore
@@ -56,11 +51,7 @@ from apim_sandbox.cluster.protocol import (
 from apim_sandbox.cluster.shown import public
 from apim_sandbox.documents import DocumentError
 
-# The ReplicaSet controller's retries (client-go DefaultTypedControllerRateLimiter).
-FIRST_RETRY, LONGEST_RETRY = 0.005, 1000.0
-UNSCHEDULABLE_RETRY = 5.0
 ROOT_CA = "kube-root-ca.crt"
-RBAC = ("ClusterRole", "ClusterRoleBinding")
 
 
 class EmbeddedCluster:
@@ -79,21 +70,16 @@ class EmbeddedCluster:
         """`keys` are the webhook's; making them can take a while, in the way that `blocking` says."""
         self._context = context
         self._settings = settings
-        self._runtime = runtime
-        self._api = KubernetesApi(context.http, settings.kubernetes_url, settings.admin_token)
         self._events = EventLog(context.clock)
         objects = store or MemoryStore()
         self._store = ObjectStore(context.ids, objects)
         self._certificates = WebhookCertificates(
             context, self._store, keys, rotates=settings.webhook.rotates, blocking=blocking
         )
-        self._admission = Admission(context, settings.webhook, self._store, self._certificates)
-        self._images = ImageCache(set(settings.cached_images))
-        self._workers: dict[tuple[str, str], PodWorker] = {}
-        self._synced: dict[Key, Raw] = {}
-        self._tasks: TaskGroup | None = None
-        self._controllers: dict[Key, anyio.CancelScope] = {}
-        self._changed = anyio.Event()
+        admission = Admission(context, settings.webhook, self._store, self._certificates)
+        api = KubernetesApi(context.http, settings.kubernetes_url, settings.admin_token)
+        self._pods = PodApi(context, settings, api, admission, self._store, self._events)
+        self._controllers = Controllers(context, settings, runtime, self._pods, self._store, self._events)
         self._install(ObjectStore(context.ids.child("webhook"), objects))
         for raw in settings.accounts:
             metadata = raw["metadata"]
@@ -104,27 +90,22 @@ class EmbeddedCluster:
         """Run controllers and pods until cancelled; pods are ended on the way out."""
         try:
             async with anyio.create_task_group() as tasks:
-                self._tasks = tasks
-                self._start_controllers()
+                self._controllers.run_in(tasks)
                 tasks.start_soon(self._certificates.run)
                 await anyio.sleep_forever()
         finally:
-            self._tasks = None
+            self._controllers.run_in(None)
 
     async def halt(self) -> None:
         """End all pods and controllers; the objects stay. `resume` goes on with those that are there then."""
-        for controller in self._controllers.values():
-            controller.cancel()
-        self._controllers.clear()
-        await self._end(list(self._workers.values()))
+        await self._controllers.halt()
 
     def resume(self) -> None:
         """Go on after `halt`, as a cluster does that comes back: of runs before it knows nothing."""
         self._events.clear()
-        self._synced.clear()
-        self._images = ImageCache(set(self._settings.cached_images))
+        self._pods.restart()
         self._certificates.restart()
-        self._start_controllers()
+        self._controllers.restart()
 
     def _install(self, store: ObjectStore) -> None:
         """What the webhook's chart leaves in a cluster, unless it was installed before.
@@ -150,9 +131,9 @@ class EmbeddedCluster:
         results = [self._apply(one, hints(one, found, accounts)) for one in found]
         if any(one.key in installed.OURS for one in found):
             await self._certificates.look()
-        await self._sync_rbac()
-        self._start_controllers()
-        self._notify()
+        await self._pods.sync_rbac()
+        self._controllers.start()
+        self._controllers.notify()
         await anyio.lowlevel.checkpoint()
         return results
 
@@ -162,7 +143,7 @@ class EmbeddedCluster:
             for manifest in manifests(documents, self._settings.default_namespace)
             if await self._delete(manifest.key)
         ]
-        self._notify()
+        self._controllers.notify()
         return results
 
     def _refuse(self, found: list[Manifest]) -> None:
@@ -210,22 +191,11 @@ class EmbeddedCluster:
         if self._store.remove(key) is None:
             return False
         if key.kind == "Deployment":
-            controller = self._controllers.pop(key, None)
-            if controller is not None:
-                controller.cancel()
-            await self._end([one for one in self._workers.values() if one.owner == _owner(key)])
+            await self._controllers.withdraw(key)
         elif key.kind == "Pod":
             await self.delete_pod(key.namespace, key.name)
-        elif key.kind in RBAC and self._synced.pop(key, None) is not None:
-            try:
-                await self._api.delete_rbac(key.kind, key.name)
-            except ApiError as error:
-                self._events.add("Warning", "", str(key), "FailedDelete", str(error))
-        elif key.kind == "ServiceAccount" and self._synced.pop(key, None) is not None:
-            try:
-                await self._api.delete_service_account(key.namespace, key.name)
-            except ApiError as error:
-                self._events.add("Warning", key.namespace, str(key), "FailedDelete", str(error))
+        elif key.kind in (*RBAC, "ServiceAccount"):
+            await self._pods.withdraw(key)
         elif key.kind == "Namespace":
             for kind in ("Deployment", "Pod", "ServiceAccount", "ConfigMap", "Secret"):
                 for stored in list(self._store.of_kind(kind)):
@@ -250,10 +220,10 @@ class EmbeddedCluster:
     # --- pods
 
     async def pods(self) -> list[PodView]:
-        return [worker.view() for worker in self._workers.values()]
+        return [worker.view() for worker in self._controllers.workers.values()]
 
     async def pod(self, namespace: str, name: str) -> Raw | None:
-        worker = self._workers.get((namespace, name))
+        worker = self._controllers.workers.get((namespace, name))
         return worker.pod.raw if worker is not None else None
 
     async def service_accounts(self) -> list[Mapping[str, Any]]:
@@ -272,11 +242,11 @@ class EmbeddedCluster:
         return self._events.all()
 
     async def delete_pod(self, namespace: str, name: str) -> bool:
-        worker = self._workers.get((namespace, name))
+        worker = self._controllers.workers.get((namespace, name))
         if worker is None:
             return False
         self._store.remove(Key("Pod", namespace, name))
-        await self._end([worker])
+        await self._controllers.end([worker])
         return True
 
     async def logs(self, namespace: str, name: str) -> list[str]:
@@ -286,9 +256,9 @@ class EmbeddedCluster:
         return self._worker(namespace, name).logs.follow()
 
     def _worker(self, namespace: str, name: str) -> PodWorker:
-        worker = self._workers.get((namespace, name))
+        worker = self._controllers.workers.get((namespace, name))
         if worker is None:
-            there = ", ".join(f"{one}/{other}" for one, other in self._workers) or "none"
+            there = ", ".join(f"{one}/{other}" for one, other in self._controllers.workers) or "none"
             raise ClusterError(f"no pod is called {namespace}/{name}; there are {there}")
         return worker
 
@@ -299,8 +269,8 @@ class EmbeddedCluster:
         self._need_account(service_account)
         name = f"run-{self._context.ids.suffix()}"
         try:
-            admitted = await self._admit(_program(service_account, name, annotations), name, "")
-            volumes = self._volumes(admitted)
+            admitted = await self._pods.admit(_program(service_account, name, annotations), name, "")
+            volumes = self._pods.volumes(admitted)
             await volumes.mount()
             env = environment(admitted, admitted.containers[0], self._store, self._settings.node.name)
         except (AdmissionError, ApiError, VolumeError, ConfigError) as error:
@@ -320,21 +290,21 @@ class EmbeddedCluster:
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await self._forget(admitted)
+                await self._pods.forget(admitted)
                 volumes.remove()
 
     async def create_token(self, service_account: ServiceAccountName, audience: str, seconds: int) -> str:
         self._need_account(service_account)
         namespace, name = service_account.namespace, f"token-{self._context.ids.suffix()}"
         try:
-            admitted = await self._admit(_program(service_account, name), name, "")
+            admitted = await self._pods.admit(_program(service_account, name), name, "")
             bound = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": admitted.uid}
-            issued = await self._api.create_token(
+            issued = await self._pods.api.create_token(
                 namespace, service_account.name, [audience] if audience else [], seconds, bound
             )
         except (AdmissionError, ApiError) as error:
             raise ClusterError(str(error)) from None
-        await self._forget(admitted)
+        await self._pods.forget(admitted)
         return issued.token
 
     def _need_account(self, account: ServiceAccountName) -> None:
@@ -354,170 +324,6 @@ class EmbeddedCluster:
         raw = service_account(account, {}, {"azure.workload.identity/client-id": client_id})
         self._store.put(Key("ServiceAccount", account.namespace, account.name), raw, "the world")
 
-    async def _admit(self, raw: Raw, name: str, place: str) -> Pod:
-        """The admitted pod, known to the API. Raises `AdmissionError` or `ApiError`."""
-        namespace = raw["metadata"]["namespace"]
-        account = service_account_of(mapping(raw.get("spec")))
-        stored = self._store.get("ServiceAccount", namespace, account)
-        if stored is None:
-            shown = raw["metadata"].get("name") or raw["metadata"].get("generateName")
-            reason = (
-                f'pods "{shown}" is forbidden: error looking up service account {namespace}/{account}: '
-                f'serviceaccount "{account}" not found'
-            )
-            self._admission.refused(raw, name, reason, place)
-            raise AdmissionError(reason)
-        await self._sync_account(stored)
-        raw = {**raw, "spec": {**mapping(raw.get("spec")), "serviceAccountName": account}}
-        namespace_object = self._store.get("Namespace", "", namespace)
-        namespace_labels = {
-            **(labels(namespace_object.raw) if namespace_object else {}),
-            "kubernetes.io/metadata.name": namespace,
-        }
-        admitted = await self._admission.admit(raw, name, namespace_labels, place)
-        uid = self._context.ids.uuid()
-        admitted = {**admitted, "metadata": {**admitted["metadata"], "name": name, "uid": uid}}
-        answer = await self._api.put_pod(admitted, namespace, name)
-        uid = str(mapping(answer.get("metadata")).get("uid") or uid)
-        admitted["metadata"]["uid"] = uid
-        return pod(admitted, place)
-
-    async def _sync_account(self, stored: Stored) -> None:
-        if self._synced.get(stored.key) == stored.raw:
-            return
-        raw = {**stored.raw, "metadata": {**stored.raw["metadata"], "uid": stored.uid}}
-        await self._api.put_service_account(raw, stored.key.namespace, stored.key.name)
-        self._synced[stored.key] = stored.raw
-
-    async def _sync_rbac(self) -> None:
-        """Tell the API of cluster roles and bindings: the token proxy reads who may use which identity."""
-        for kind in RBAC:
-            for stored in self._store.of_kind(kind):
-                if self._settings.root_ca and self._synced.get(stored.key) != stored.raw:
-                    try:
-                        await self._api.put_rbac(stored.raw, kind, stored.key.name)
-                    except ApiError as error:
-                        self._events.add("Warning", "", str(stored.key), "FailedSync", str(error))
-                        continue
-                    self._synced[stored.key] = stored.raw
-
-    def _volumes(self, admitted: Pod) -> PodVolumes:
-        directory = self._settings.state_dir / "pods" / admitted.uid
-        return PodVolumes(
-            self._context, self._api, self._store, self._events, admitted, directory, self._settings.node.name
-        )
-
-    async def _forget(self, admitted: Pod) -> None:
-        try:
-            with anyio.move_on_after(2):
-                await self._api.delete_pod(admitted.namespace, admitted.name)
-        except ApiError as error:
-            self._events.add(
-                "Warning", admitted.namespace, f"Pod/{admitted.name}", "FailedDelete", str(error)
-            )
-
-    async def _end(self, workers: list[PodWorker]) -> None:
-        for worker in workers:
-            worker.end()
-        for worker in workers:
-            await worker.gone.wait()
-
-    # --- controllers
-
-    def _notify(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
-
-    def _start_controllers(self) -> None:
-        if self._tasks is None:
-            return
-        for kind in ("Deployment", "Pod"):
-            for stored in self._store.of_kind(kind):
-                if stored.key not in self._controllers:
-                    self._controllers[stored.key] = scope = anyio.CancelScope()
-                    self._tasks.start_soon(self._control, stored.key, scope)
-
-    async def _control(self, key: Key, scope: anyio.CancelScope) -> None:
-        """Keep one Deployment's or bare Pod's pods as it wants them."""
-        delay = FIRST_RETRY
-        with scope:
-            while (stored := self._store.get(key.kind, key.namespace, key.name)) is not None:
-                changed = self._changed
-                try:
-                    await (self._reconcile(stored) if key.kind == "Deployment" else self._once(stored))
-                except (AdmissionError, ApiError) as error:
-                    self._events.add(
-                        "Warning", key.namespace, str(key), "FailedCreate", f"Error creating: {error}"
-                    )
-                    await self._context.clock.sleep(delay)
-                    delay = min(delay * 2, LONGEST_RETRY)
-                    continue
-                delay = FIRST_RETRY
-                await changed.wait()
-        if self._controllers.get(key) is scope:
-            del self._controllers[key]
-
-    async def _once(self, stored: Stored) -> None:
-        key = stored.key
-        if (key.namespace, key.name) not in self._workers:
-            await self._create(deepcopy(stored.raw), key.name, _owner(key), "", stored.place)
-
-    async def _reconcile(self, stored: Stored) -> None:
-        key = stored.key
-        hash_ = deployments.template_hash(stored.raw)
-        mine = [one for one in self._workers.values() if one.owner == _owner(key) and not one.ending]
-        states = [deployments.PodState(one.pod.name, one.template_hash, one.ready) for one in mine]
-        step = deployments.plan(stored.raw, states, hash_)
-        for worker in mine:
-            if worker.pod.name in step.delete:
-                worker.end()
-        for _ in range(step.create):
-            raw = deployments.pod_template(stored.raw, key.name, key.namespace, stored.uid, hash_)
-            name = raw["metadata"]["generateName"] + self._context.ids.suffix()
-            await self._create(raw, name, _owner(key), hash_, stored.place)
-
-    async def _create(self, raw: Raw, name: str, owner: str, hash_: str, place: str) -> None:
-        admitted = await self._admit(raw, name, place)
-        assert self._tasks is not None, "controllers run only inside run()"
-        worker = PodWorker(
-            context=self._context,
-            pod=admitted,
-            owner=owner,
-            template_hash=hash_,
-            volumes=self._volumes(admitted),
-            store=self._store,
-            events=self._events,
-            runtime=self._runtime,
-            images=self._images,
-            node=self._settings.node.name,
-            place_on_node=lambda: self._schedule(admitted),
-            on_change=self._notify,
-        )
-        self._workers[(admitted.namespace, admitted.name)] = worker
-        self._tasks.start_soon(self._host, worker)
-
-    async def _host(self, worker: PodWorker) -> None:
-        try:
-            await worker.run(lambda: self._forget(worker.pod))
-        finally:
-            self._workers.pop((worker.pod.namespace, worker.pod.name), None)
-            self._notify()
-
-    async def _schedule(self, admitted: Pod) -> None:
-        """Wait until the node has room."""
-        worker = self._workers[(admitted.namespace, admitted.name)]
-        while True:
-            others = [one.pod for one in self._workers.values() if one.scheduled and one is not worker]
-            lacking = self._settings.node.lacks(admitted, others)
-            if not lacking:
-                return
-            message = f"0/1 nodes are available: {', '.join(f'1 Insufficient {one}' for one in lacking)}."
-            self._events.add(
-                "Warning", admitted.namespace, f"Pod/{admitted.name}", "FailedScheduling", message
-            )
-            worker.block("Unschedulable", message)
-            await self._context.clock.sleep(UNSCHEDULABLE_RETRY)
-
 
 def _program(account: ServiceAccountName, name: str, annotations: Mapping[str, str] = NONE) -> Raw:
     """The pod that a program outside is taken for."""
@@ -533,7 +339,3 @@ def _program(account: ServiceAccountName, name: str, annotations: Mapping[str, s
             "containers": [{"name": "run", "image": "the program itself"}],
         },
     }
-
-
-def _owner(key: Key) -> str:
-    return f"{key.kind}/{key.namespace}/{key.name}"
