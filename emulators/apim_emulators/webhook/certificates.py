@@ -191,3 +191,8 @@ def _numbers(certificate: x509.Certificate) -> object:
 
 def _pem(key: RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+
+
+def secret_data(files: Mapping[str, str]) -> dict[str, str]:
+    """Files as a Secret's `data` holds them: base64."""
+    return {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}

@@ -78,9 +78,9 @@ def create_app(control: Control) -> ASGIApp:
 
         return described(offers.offered)
 
-    routes = [one.route for one in offers.offered]
+    routes, described_page = [one.route for one in offers.offered], LazyApp(document)
     return Starlette(
-        routes=[*routes, *(Route(path, LazyApp(document)) for path in ("/openapi.json", "/docs"))],
+        routes=[*routes, *(Route(path, described_page) for path in ("/openapi.json", "/docs"))],
         middleware=[Middleware(_Guard, token=control.token), Middleware(Remembered, history=history)],
         exception_handlers=refusals(),
     )

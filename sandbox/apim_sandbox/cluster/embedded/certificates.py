@@ -6,7 +6,6 @@ with the kubelet's next sync. Whether the API server trusts what the webhook sho
 objects: connections to the webhook have no certificate of their own here.
 """
 
-import base64
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Literal
@@ -134,7 +133,7 @@ class WebhookCertificates:
             after, what = await self._blocking(lambda: self._renewed(held, utc(at)))
         if after != self._held():
             plain = {key: part for key, part in self._raw(installed.SECRET).items() if key != "stringData"}
-            self._put(installed.SECRET, {**plain, "data": _encoded(after)})
+            self._put(installed.SECRET, {**plain, "data": rotator.secret_data(after)})
         if what:
             self._renewals += 1
             self._tell(what, after, at, "created" if first else "updated")
@@ -208,7 +207,3 @@ class WebhookCertificates:
         stored = self._store.get(key.kind, key.namespace, key.name)
         if stored is not None:
             self._store.put(key, raw, stored.place)
-
-
-def _encoded(files: dict[str, str]) -> dict[str, str]:
-    return {name: base64.b64encode(text.encode()).decode() for name, text in files.items()}

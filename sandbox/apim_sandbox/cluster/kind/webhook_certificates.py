@@ -69,7 +69,7 @@ class CertificateKeeper:
         held, what = await anyio.to_thread.run_sync(rotator.renewed, _decoded(secret), name, now, self._keys)
         if what:
             # With the resourceVersion that was read: of several processes one writes, the others read it.
-            await self._call("PUT", path, {**secret, "data": _encoded(held)})
+            await self._call("PUT", path, {**secret, "data": rotator.secret_data(held)})
         self._serve(held)
         before = await self._call("GET", CONFIGURATION)
         after = rotator.with_ca_bundle(before, held)
@@ -106,7 +106,3 @@ def _decoded(secret: Mapping[str, Any]) -> dict[str, str]:
         return {name: base64.b64decode(text).decode() for name, text in (secret.get("data") or {}).items()}
     except (binascii.Error, UnicodeDecodeError):
         return {}
-
-
-def _encoded(held: Mapping[str, str]) -> dict[str, str]:
-    return {name: base64.b64encode(text.encode()).decode() for name, text in held.items()}
