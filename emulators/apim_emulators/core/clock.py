@@ -7,7 +7,7 @@ skewed. Live, the master follows the system time plus what the user advanced. Vi
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -86,6 +86,7 @@ class MasterClock:
         self._drifts: Callable[[], Mapping[str, float]] = dict
         self._frozen: float | None = None
         self._moved: anyio.Event | None = None
+        self._turns = 0  # how many wait for those who go first
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -204,8 +205,24 @@ class MasterClock:
                 await moved.wait()
             seconds = remaining()
 
+    async def in_turn(self, change: Callable[[], object], first: Callable[[], Awaitable[None]]) -> None:
+        """Carry out a move, let `first` act upon it, and only then wake those who wait for its time.
+
+        A jump is one moment for all. Whoever must be done with it before the others look, as the kubelet
+        with a token that is due, would else be in a race with them.
+        """
+        self._turns += 1
+        try:
+            change()
+            await first()
+        finally:
+            self._turns -= 1
+            self.wake()
+
     def wake(self) -> None:
-        """Let everybody who waits look again."""
+        """Let everybody who waits look again, unless somebody goes first."""
+        if self._turns:
+            return
         moved, self._moved = self._moved, None
         if moved is not None:
             moved.set()

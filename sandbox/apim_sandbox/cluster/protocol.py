@@ -95,6 +95,10 @@ class Cluster(Protocol):
         """Delete what the manifests name; what is not there is left out of the answer."""
         ...
 
+    async def catch_up(self) -> None:
+        """Do at once what a jump of the sandbox's clock has made due, where that clock is the kubelet's."""
+        ...
+
     async def pods(self) -> list[PodView]:
         """Every pod, oldest first."""
         ...

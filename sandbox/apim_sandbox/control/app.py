@@ -28,7 +28,7 @@ from apim_emulators.core.vocabulary import VocabularyError
 from apim_sandbox.cluster.protocol import Cluster, ClusterError
 from apim_sandbox.control.attachments import Attachments
 from apim_sandbox.control.checkpoints import CheckpointError, Checkpoints
-from apim_sandbox.control.clock_routes import clock_routes
+from apim_sandbox.control.clock_routes import ClockDesk, clock_routes
 from apim_sandbox.control.cluster_routes import cluster_routes
 from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
 from apim_sandbox.control.history import History, Remembered
@@ -67,7 +67,7 @@ def create_app(control: Control) -> ASGIApp:
     desk = FaultDesk(control.faults, control.clock, control.world)
     world_routes(offers, control, desk)
     journal_routes(offers, control.journal, history)
-    clock_routes(offers, control.clock, control.journal)
+    clock_routes(offers, ClockDesk(control.clock, control.journal, control.cluster.catch_up))
     fault_routes(offers, desk)
     cluster_routes(offers, control)
     identity_routes(offers, control)

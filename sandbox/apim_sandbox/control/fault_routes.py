@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import anyio
 from msgspec import Struct, field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,30 +11,20 @@ from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.faults import Faults, Planned
 from apim_emulators.core.nearest import nearest
 from apim_sandbox.control.fault_catalogue import catalogue
-from apim_sandbox.control.offers import Body, Offers
+from apim_sandbox.control.followers import Followers, Seen
+from apim_sandbox.control.offers import Offers
 from apim_sandbox.control.planning import FaultRequest, plan
-from apim_sandbox.control.server_sent import server_sent, states
+from apim_sandbox.control.server_sent import states
 from apim_sandbox.world.model import World
-
-TAKEN_OVER_WITHIN = 2.0  # seconds of real time that other processes get to take a change over
-LONGEST_NAME = 128  # characters of a process's name
-
-
-class Seen(Body, frozen=True):
-    """A process says which version of the plan it has taken over."""
-
-    process: str
-    version: int
 
 
 class FaultDesk(Struct):
-    """What the routes steer. `seen`: the version that each process which follows has taken over."""
+    """What the routes steer."""
 
     faults: Faults
     clock: MasterClock
     world: World
-    seen: dict[str, int] = field(default_factory=dict)
-    _moved: anyio.Event = field(default_factory=anyio.Event)
+    followers: Followers = field(default_factory=Followers)
 
     def shown(self, planned: Planned) -> dict[str, Any]:
         faults = self.faults
@@ -51,16 +40,9 @@ class FaultDesk(Struct):
         planned = [one.to_builtins() for one in self.faults.planned.values()]
         return {"version": self.faults.version, "faults": planned}
 
-    def take_note(self, process: str, version: int) -> None:
-        self.seen[process] = version
-        moved, self._moved = self._moved, anyio.Event()
-        moved.set()
-
     async def taken_over(self) -> None:
         """Wait until every process that follows has the newest plan, for a moment at most."""
-        with anyio.move_on_after(TAKEN_OVER_WITHIN):
-            while any(version < self.faults.version for version in self.seen.values()):
-                await self._moved.wait()
+        await self.followers.have(self.faults.version)
 
 
 def fault_routes(offers: Offers, desk: FaultDesk) -> None:
@@ -110,23 +92,10 @@ def fault_routes(offers: Offers, desk: FaultDesk) -> None:
     @offers.get("/faults/stream", query=["process"])
     async def stream(request: Request) -> StreamingResponse:
         """Server-sent events: the plan now, and after every change, for a process that takes it over."""
-        process = request.query_params.get("process", "")
-        if len(process) > LONGEST_NAME:
-            raise HTTPException(422, f"process is longer than {LONGEST_NAME} characters")
+        events = states(desk.plan_shown, faults.on_change, faults.off_change)
+        return desk.followers.stream(request.query_params.get("process", ""), events)
 
-        async def events() -> Any:
-            if process:
-                desk.take_note(process, 0)
-            try:
-                async for event in states(desk.plan_shown, faults.on_change, faults.off_change):
-                    yield event
-            finally:
-                desk.seen.pop(process, None)
-
-        return server_sent(events())
-
-    @offers.post("/faults/seen", body=Seen, status=204)
+    @offers.post("/faults/stream/seen", body=Seen, status=204)
     async def seen(_: Request, body: Seen) -> None:
         """Take note that a process has taken over a version of the plan."""
-        if body.process in desk.seen:
-            desk.take_note(body.process, body.version)
+        desk.followers.take_note(body)

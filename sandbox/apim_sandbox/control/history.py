@@ -19,7 +19,9 @@ _NOT_TOLD = (
     "/attachments",
     "/tokens",
     "/snapshots",
-    "/faults/seen",
+    "/faults/stream",
+    "/clock/stream",
+    "/clock/ahead",
 )  # programs' own, not people's
 
 

@@ -1,6 +1,6 @@
 """Server-sent events of something that changes: what it is now, and again after every change."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import anyio
@@ -17,7 +17,7 @@ def server_sent(events: AsyncIterator[bytes]) -> StreamingResponse:
 
 async def states(
     shown: Callable[[], Any], subscribe: Subscribe, unsubscribe: Subscribe
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """`shown()` as an event now, and after each change that a listener is told of, for ever."""
     wake, changed = anyio.create_memory_object_stream[None](1)
 

@@ -60,8 +60,11 @@ class Embedded(Struct):
         raise AssertionError("nothing comes late in virtual time")
 
     async def advance(self, seconds: float) -> None:
-        self.sandbox.clock.advance(seconds)
-        self._tell(ClockMoved(advanced=seconds))
+        def change() -> None:
+            self.sandbox.clock.advance(seconds)
+            self._tell(ClockMoved(advanced=seconds))
+
+        await self.sandbox.clock.in_turn(change, self.sandbox.cluster.catch_up)
 
     async def skew(self, actor: str, seconds: float) -> None:
         self.sandbox.clock.set_skew(actor, seconds)

@@ -3,7 +3,7 @@
 control process: proxy, control service, cluster          ──starts──►  child: entra
   proxy: login.microsoftonline.com ──► port of that child               child: oidc, webhook
 child: events ──POST /journal──► control                                child: arm, apim
-       clock, faults  ◄──SSE /clock/stream, /faults/stream── control
+       clock, faults  ◄──SSE /clock/ahead, /faults/stream── control
 
 As containers the same processes listen on 443 under the real names, which the network resolves: no
 proxy then, a shared CA directory, and a bearer token for the control service.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -78,8 +79,8 @@ async def run_emulators(options: ServeOptions) -> None:
         )
         journal = RemoteJournal(control, f"{options.control}/journal")
         tasks.start_soon(journal.run)
-        tasks.start_soon(follow_clock, clock, control, options.control)
         name = "-".join(sorted(options.emulators))
+        tasks.start_soon(partial(follow_clock, clock, control, options.control, name, ahead=True))
         tasks.start_soon(follow_faults, faults, control, options.control, name)
         http = await stack.enter_async_context(live_client(options.proxy, authority.client_context()))
         around = live_surroundings(options.state, clock, journal, http, faults)

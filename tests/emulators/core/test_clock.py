@@ -34,6 +34,47 @@ def test_advancing_wakes_whoever_sleeps_past_the_new_time() -> None:
     assert virtual(main) == [("short", 10.0), ("long", 500.0)]
 
 
+def test_whoever_goes_first_is_done_before_the_others_wake() -> None:
+    """Even while another move has its turn; each of the two finds the new time."""
+
+    async def main() -> list[tuple[str, float]]:
+        clock = MasterClock(VirtualTime())
+        seen: list[tuple[str, float]] = []
+
+        async def sleeper() -> None:
+            await clock.sleep_until(VIRTUAL_EPOCH + 100)
+            seen.append(("sleeper", clock.now() - VIRTUAL_EPOCH))
+
+        async def kubelet(seconds: float) -> None:
+            await trio.sleep(seconds)
+            seen.append(("kubelet", clock.now() - VIRTUAL_EPOCH))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sleeper)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(clock.in_turn, lambda: clock.advance(500), lambda: kubelet(1))
+            tasks.start_soon(clock.in_turn, lambda: clock.advance(500), lambda: kubelet(2))
+        return seen
+
+    assert virtual(main) == [("kubelet", 1001.0), ("kubelet", 1002.0), ("sleeper", 1002.0)]
+
+
+def test_a_move_that_is_refused_holds_nobody_up() -> None:
+    """Those who wait are woken as ever afterwards."""
+
+    async def main() -> float:
+        clock = MasterClock(VirtualTime())
+        with pytest.raises(ClockError):
+            await clock.in_turn(lambda: clock.advance(-5), trio.lowlevel.checkpoint)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(clock.sleep, 100)
+            await anyio.wait_all_tasks_blocked()
+            clock.advance(100)
+        return clock.now() - VIRTUAL_EPOCH
+
+    assert virtual(main) == 100.0
+
+
 def test_a_skewed_actor_believes_another_time() -> None:
     """Skew moves one actor's clock; the sandbox's own stays."""
 

@@ -4,13 +4,14 @@ import itertools
 import os
 from pathlib import Path
 
+import anyio
 import pytest
 from starlette.responses import JSONResponse
 from tests.sandbox.cluster.rig import MANIFEST, rig
 
 from apim_emulators.core.events import TokenProjected
 from apim_emulators.core.ids import SeededIds
-from apim_emulators.core.vocabulary import KUBERNETES_HOST
+from apim_emulators.core.vocabulary import KUBERNETES_HOST, ServiceAccountName
 from apim_sandbox.cluster.embedded.atomic import AtomicWriter, File
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,27 @@ async def test_a_token_is_renewed_at_four_fifths_of_its_life(tmp_path: Path) -> 
         assert all(2869 <= later - earlier <= 2881 for earlier, later in itertools.pairwise(issued))
         assert len({one.jti for one in projected}) == 6
         assert all(one.expires_at - one.token.claims["iat"] == 3600 for one in projected)
+
+
+async def test_a_jump_finds_the_tokens_renewed(tmp_path: Path) -> None:
+    """Once each, also the one of a program that only counts as a pod, before anybody else is woken."""
+    account = ServiceAccountName("apim-gateway-wi", "apim-gateway-workload-identity")
+    async with rig(tmp_path) as sandbox, anyio.create_task_group() as tasks:
+        await sandbox.apply(TEXT)
+        await sandbox.sleep(2)
+        found: list[int] = []
+
+        async def gateway() -> None:
+            await sandbox.clock.sleep(4000)
+            found.append(sum(one.renewal for one in sandbox.events(TokenProjected)))
+
+        async with sandbox.cluster.attach(account):
+            tasks.start_soon(gateway)
+            await anyio.wait_all_tasks_blocked()
+            await sandbox.clock.in_turn(lambda: sandbox.clock.advance(5400), sandbox.cluster.catch_up)
+            await anyio.wait_all_tasks_blocked()
+        assert found == [2]
+        assert sum(one.renewal for one in sandbox.events(TokenProjected)) == 2
 
 
 async def test_the_file_changes_by_a_swap(tmp_path: Path) -> None:

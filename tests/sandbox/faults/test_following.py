@@ -1,5 +1,6 @@
 """A process apart takes the control service's faults and clock over, and a change waits for its word."""
 
+from functools import partial
 from typing import Any
 
 import anyio
@@ -12,8 +13,9 @@ from apim_emulators.core.faults import Faults
 from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.wire import open_wire
 from apim_sandbox.control.app import refusals
-from apim_sandbox.control.clock_routes import clock_routes
-from apim_sandbox.control.fault_routes import TAKEN_OVER_WITHIN, FaultDesk, fault_routes
+from apim_sandbox.control.clock_routes import ClockDesk, clock_routes
+from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
+from apim_sandbox.control.followers import TAKEN_OVER_WITHIN
 from apim_sandbox.control.offers import Offers
 from apim_sandbox.serving.following import follow_clock, follow_faults
 from apim_sandbox.virtual import run_virtual
@@ -77,11 +79,11 @@ def test_a_process_that_says_nothing_is_not_waited_for_long() -> None:
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
         ):
-            desk.take_note("silent", 0)
+            desk.followers.seen["silent"] = 0
             began = clock.now()
             await http.post(f"{CONTROL}/faults", json=DOWN)
             waited = clock.now() - began
-            del desk.seen["silent"]
+            del desk.followers.seen["silent"]
             await http.post(f"{CONTROL}/faults", json=DOWN)
             return waited, clock.now() - began - waited
 
@@ -130,14 +132,15 @@ def test_the_clock_is_followed_in_every_move() -> None:
     async def main() -> None:
         here, there = MasterClock(Still()), MasterClock(Still())
         offers = Offers()
-        clock_routes(offers, here, MemoryJournal())
+        clock_routes(offers, ClockDesk(here, MemoryJournal(), anyio.lowlevel.checkpoint))
         app = served(offers)
         async with (
             open_wire(lambda _: app) as wire,
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(follow_clock, there, http, CONTROL)
+            tasks.start_soon(follow_clock, there, http, CONTROL, "gateway")
+            await anyio.sleep(1)
             for path, body in (
                 ("advance", {"seconds": 5}),
                 ("set", {"moment": 2000}),
@@ -146,7 +149,6 @@ def test_the_clock_is_followed_in_every_move() -> None:
                 ("unfreeze", None),
             ):
                 assert (await http.post(f"{CONTROL}/clock/{path}", json=body)).status_code == 200
-                await anyio.sleep(1)
                 assert there.shown() == here.shown()
             assert there.for_actor("entra").now() == 1993.0
             refused = await http.post(f"{CONTROL}/clock/set", json={"moment": 1500})
@@ -154,3 +156,32 @@ def test_the_clock_is_followed_in_every_move() -> None:
             tasks.cancel_scope.cancel()
 
     run_virtual(main)
+
+
+def test_a_move_is_told_in_turn() -> None:
+    """Emulators know the time before the kubelet renews by it, gateways only after that."""
+
+    async def main() -> list[tuple[float, float]]:
+        here, entra, gateway = MasterClock(Still()), MasterClock(Still()), MasterClock(Still())
+        offers, seen = Offers(), []
+
+        async def kubelet() -> None:
+            await anyio.sleep(1)
+            seen.append((entra.now(), gateway.now()))
+
+        clock_routes(offers, ClockDesk(here, MemoryJournal(), kubelet))
+        app = served(offers)
+        async with (
+            open_wire(lambda _: app) as wire,
+            httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(partial(follow_clock, entra, http, CONTROL, "entra", ahead=True))
+            tasks.start_soon(follow_clock, gateway, http, CONTROL, "gateway")
+            await anyio.sleep(1)
+            await http.post(f"{CONTROL}/clock/advance", json={"seconds": 5400})
+            seen.append((entra.now(), gateway.now()))
+            tasks.cancel_scope.cancel()
+        return seen
+
+    assert run_virtual(main) == [(6400.0, 1000.0), (6400.0, 6400.0)]

@@ -219,6 +219,9 @@ class EmbeddedCluster:
 
     # --- pods
 
+    async def catch_up(self) -> None:
+        await self._pods.catch_up()
+
     async def pods(self) -> list[PodView]:
         return [worker.view() for worker in self._controllers.workers.values()]
 

@@ -42,6 +42,7 @@ class PodApi:
         self._store = store
         self._events = events
         self._synced: dict[Key, Raw] = {}
+        self._volumes: dict[str, PodVolumes] = {}  # of the pods that are there, by uid
 
     def restart(self) -> None:
         """Know of nothing that was told before."""
@@ -77,11 +78,19 @@ class PodApi:
 
     def volumes(self, admitted: Pod) -> PodVolumes:
         directory = self._settings.state_dir / "pods" / admitted.uid
-        return PodVolumes(
+        volumes = PodVolumes(
             self._context, self.api, self._store, self._events, admitted, directory, self._settings.node.name
         )
+        self._volumes[admitted.uid] = volumes
+        return volumes
+
+    async def catch_up(self) -> None:
+        """Sync all volumes that are due."""
+        for volumes in list(self._volumes.values()):
+            await volumes.catch_up()
 
     async def forget(self, admitted: Pod) -> None:
+        self._volumes.pop(admitted.uid, None)
         try:
             with anyio.move_on_after(2):
                 await self.api.delete_pod(admitted.namespace, admitted.name)

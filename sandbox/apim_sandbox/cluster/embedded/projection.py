@@ -5,10 +5,12 @@ A token is renewed when it is older than 80 % of its life, less a jitter of up t
 again (k8s.io pkg/kubelet/token/token_manager.go).
 """
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 from msgspec import Struct
 
 from apim_emulators.core.context import Context
@@ -34,6 +36,15 @@ RENEWAL = Behaviour(
     "a failure keeps the old.",
     source="k8s.io pkg/kubelet/token/token_manager.go",
     witness="tests/sandbox/cluster/test_projection.py::test_a_token_is_renewed_at_four_fifths_of_its_life",
+)
+
+JUMP = Behaviour(
+    id="kubelet.jump",
+    label="assumed",
+    statement="When the sandbox's clock jumps, token files that are due are renewed before a gateway looks.",
+    source="kubelet and gateway race after a real machine's sleep; a test should not",
+    witness="tests/sandbox/control/test_clock_routes.py::"
+    "test_a_jump_past_the_life_of_every_token_breaks_nothing",
 )
 
 
@@ -73,6 +84,8 @@ class PodVolumes:
         self._node = node
         self._held: dict[tuple[str, int], _Held] = {}
         self._writers: dict[str, AtomicWriter] = {}
+        self._lock = anyio.Lock()
+        self._next_sync = math.inf  # until they are mounted
 
     def directory(self, volume: str) -> Path:
         """Where a volume's files are on this machine."""
@@ -88,19 +101,30 @@ class PodVolumes:
                 raise VolumeError(
                     f'MountVolume.SetUp failed for volume "{volume.get("name")}" : {error}'
                 ) from None
+        self._plan_sync()
 
     async def keep_current(self) -> None:
         """Renew tokens when they are due and carry changed ConfigMaps and Secrets over, for ever."""
-        clock = self._context.clock
         while True:
-            now = clock.now()
-            due = min((held.renew_at for held in self._held.values()), default=now + SYNC)
-            await clock.sleep_until(min(max(due, now + 1.0), now + SYNC))
+            await self._context.clock.sleep_until(self._next_sync)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Do that now, if it is due."""
+        async with self._lock:
+            if self._context.clock.now() < self._next_sync:
+                return
             for volume in self._pod.volumes:
                 try:
                     await self._write(volume, first=False)
                 except (ApiError, ConfigError) as error:
                     self._warn(f'MountVolume.SetUp failed for volume "{volume.get("name")}" : {error}')
+            self._plan_sync()
+
+    def _plan_sync(self) -> None:
+        now = self._context.clock.now()
+        due = min((held.renew_at for held in self._held.values()), default=now + SYNC)
+        self._next_sync = min(max(due, now + 1.0), now + SYNC)
 
     def mounts(self, container: Container) -> dict[str, str]:
         """In-pod paths of a container to paths on this machine. A subPath is copied: it never updates."""

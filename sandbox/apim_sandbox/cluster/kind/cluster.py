@@ -77,6 +77,9 @@ class KindCluster:
         """Watch the cluster until cancelled."""
         await self._watcher.run()
 
+    async def catch_up(self) -> None:
+        """Nothing: a real kubelet keeps real time."""
+
     # --- objects
 
     async def apply(self, documents: Iterable[tuple[str, str]]) -> list[Applied]:

@@ -1,0 +1,62 @@
+"""The processes that follow something of the control service, and how far each has come."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+import anyio
+from msgspec import Struct, field
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+
+from apim_sandbox.control.offers import Body
+from apim_sandbox.control.server_sent import server_sent
+
+TAKEN_OVER_WITHIN = 2.0  # seconds of real time that other processes get to take a change over
+LONGEST_NAME = 128  # characters of a process's name
+
+
+class Seen(Body, frozen=True):
+    """A process says which version it has taken over."""
+
+    process: str
+    version: int
+
+
+class Followers(Struct):
+    """`seen`: the version that each process which follows has taken over."""
+
+    seen: dict[str, int] = field(default_factory=dict)
+    _moved: anyio.Event = field(default_factory=anyio.Event)
+
+    def stream(self, process: str, events: AsyncGenerator[bytes, None]) -> StreamingResponse:
+        """`events` for a process that follows; one without a name is not waited for."""
+        if len(process) > LONGEST_NAME:
+            raise HTTPException(422, f"process is longer than {LONGEST_NAME} characters")
+        return server_sent(self._followed(process, events))
+
+    async def _followed(self, process: str, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+        if process:
+            self.seen[process] = 0
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        finally:
+            self.seen.pop(process, None)
+            self._look_again()
+
+    def take_note(self, seen: Seen) -> None:
+        """What a process says of itself, unless it follows no longer."""
+        if seen.process in self.seen:
+            self.seen[seen.process] = seen.version
+            self._look_again()
+
+    async def have(self, version: int) -> None:
+        """Wait until every process that follows has come to `version`, for a moment at most."""
+        with anyio.move_on_after(TAKEN_OVER_WITHIN):
+            while any(seen < version for seen in self.seen.values()):
+                await self._moved.wait()
+
+    def _look_again(self) -> None:
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
