@@ -12,6 +12,9 @@ RUN python -m pip --python /opt/venv/bin/python install --require-hashes -r requ
 COPY pyproject.toml README.md ./
 COPY emulators emulators
 COPY sandbox sandbox
+COPY examples/article examples/article
+COPY scenarios scenarios
+COPY docs/scenario.schema.json docs/
 RUN python -m pip --python /opt/venv/bin/python install --no-deps .
 
 FROM ${BASE}

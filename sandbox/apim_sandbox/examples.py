@@ -1,16 +1,9 @@
-"""The examples that commands use: from the repository's checkout, else from the installed package."""
+"""The examples that commands use."""
 
-from pathlib import Path
-
-_PACKAGE = Path(__file__).parent
-_PLACES = (_PACKAGE.parent.parent / "examples", _PACKAGE / "examples")
+from apim_sandbox.carried import carried
 
 
 def article_manifest() -> tuple[str, str]:
     """`(path, text)` of the article's manifest with its placeholders filled in for the default world."""
-    for place in _PLACES:
-        path = place / "article" / "gateway.yaml"
-        if path.is_file():
-            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-            return str(shown), path.read_text()
-    raise FileNotFoundError(2, "the article's manifest is not installed", str(_PLACES[-1]))
+    path = carried("examples/article/gateway.yaml")
+    return str(path), path.read_text(encoding="utf-8")

@@ -9,22 +9,18 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apim_sandbox import documents
+from apim_sandbox.carried import carried
 from apim_sandbox.documents import DocumentError, Place, nearest
 from apim_sandbox.scenario.load import Loaded, load_all
 from apim_sandbox.validation import validated
 
-_PACKAGE = Path(__file__).parent.parent
-_PLACES = (_PACKAGE.parent.parent / "scenarios", _PACKAGE / "scenarios")
 CAUSES = "causes.yaml"
 TAGS = ("hop", "actor", "code")
 
 
 def folder() -> Path:
     """Where the catalogue is: in the repository's checkout, else in the installed package."""
-    for place in _PLACES:
-        if place.is_dir():
-            return place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
-    raise FileNotFoundError(2, "the catalogue of scenarios is not installed", str(_PLACES[-1]))
+    return carried("scenarios")
 
 
 def select(loaded: Iterable[Loaded], words: Iterable[str]) -> list[Loaded]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from apim_emulators.core.clock import SystemTime
+from apim_sandbox.carried import carried
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.progress import progress
 from apim_sandbox.cli.render.line import EMPTY, line, paragraph
@@ -198,6 +199,5 @@ def _show_walks(terminal: Terminal, results: Iterable[Result]) -> None:
 
 
 def _schema() -> str:
-    """The line that tells an editor where the schema is; empty where it is not installed."""
-    schema = Path(__file__).parents[3] / "docs" / "scenario.schema.json"
-    return f"# yaml-language-server: $schema={schema}\n" if schema.is_file() else ""
+    """The line that tells an editor where the schema is."""
+    return f"# yaml-language-server: $schema={carried('docs/scenario.schema.json').absolute()}\n"

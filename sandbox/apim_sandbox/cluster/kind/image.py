@@ -17,6 +17,9 @@ _INPUTS = (
     "README.md",
     "emulators",
     "sandbox",
+    "examples/article",
+    "scenarios",
+    "docs/scenario.schema.json",
 )
 BUILD_TIMEOUT = 1200.0  # seconds
 
