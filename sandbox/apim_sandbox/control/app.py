@@ -5,12 +5,11 @@ script API and the pytest plugin read and steer through it. Bound elsewhere than
 demands a bearer token.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -20,14 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from apim_emulators.core.clock import ClockError, MasterClock
-from apim_emulators.core.faults import FaultError, Faults
+from apim_emulators.core.clock import ClockError
+from apim_emulators.core.faults import FaultError
 from apim_emulators.core.http import LazyApp, json_response
-from apim_emulators.core.journal import MemoryJournal
 from apim_emulators.core.vocabulary import VocabularyError
-from apim_sandbox.cluster.protocol import Cluster, ClusterError
-from apim_sandbox.control.attachments import Attachments
-from apim_sandbox.control.checkpoints import CheckpointError, Checkpoints
+from apim_sandbox.cluster.protocol import ClusterError
+from apim_sandbox.control.checkpoints import CheckpointError
 from apim_sandbox.control.clock_routes import ClockDesk, clock_routes
 from apim_sandbox.control.cluster_routes import cluster_routes
 from apim_sandbox.control.fault_routes import FaultDesk, fault_routes
@@ -36,29 +33,10 @@ from apim_sandbox.control.identity_routes import identity_routes
 from apim_sandbox.control.journal_routes import journal_routes
 from apim_sandbox.control.offers import Offers
 from apim_sandbox.control.snapshot_routes import snapshot_routes
+from apim_sandbox.control.steered import Control
 from apim_sandbox.control.world_routes import world_routes
 from apim_sandbox.documents import DocumentError
 from apim_sandbox.serving.steering import SteeringError
-from apim_sandbox.world.model import World
-
-
-class Control(Struct):
-    """What the control service steers. `status` answers `GET /status`; `token` guards a public listener."""
-
-    clock: MasterClock
-    journal: MemoryJournal
-    cluster: Cluster
-    faults: Faults
-    world: World
-    status: Callable[[], dict[str, Any]]
-    gateways: Callable[[], Awaitable[list[dict[str, Any]]]]
-    attachments: Attachments
-    default_service_account: str
-    pod_variables: Mapping[str, str] = field(default_factory=dict)
-    token: str = ""
-    reload: Callable[[World], Awaitable[None]] | None = None
-    """Lets every emulator begin anew with another world; None where the cluster itself would have to."""
-    checkpoints: Checkpoints | None = None  # None where the emulators are other processes
 
 
 def create_app(control: Control) -> ASGIApp:

@@ -1,16 +1,14 @@
 """The control service's cluster: manifests go in; pods, events and logs come out."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from apim_sandbox.control.offers import Body, Offers
-
-if TYPE_CHECKING:
-    from apim_sandbox.control.app import Control
+from apim_sandbox.control.steered import Control
 
 _YES = ("true", "1", "yes")
 
@@ -31,7 +29,7 @@ class Manifests(Body, frozen=True):
         return [(document.path, document.text) for document in self.documents]
 
 
-def cluster_routes(offers: Offers, control: "Control") -> None:
+def cluster_routes(offers: Offers, control: Control) -> None:
     """Add them to the control service."""
     _listings(offers, control)
 
@@ -76,7 +74,7 @@ def cluster_routes(offers: Offers, control: "Control") -> None:
         return StreamingResponse(stream(), media_type="text/plain; charset=utf-8")
 
 
-def _listings(offers: Offers, control: "Control") -> None:
+def _listings(offers: Offers, control: Control) -> None:
     @offers.get("/pods")
     async def pods(_: Request) -> Any:
         """Every pod."""

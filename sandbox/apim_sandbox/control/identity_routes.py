@@ -1,7 +1,7 @@
 """The control service's routes for whoever wants to be a pod: an environment, a token file, a token."""
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import anyio
 import msgspec
@@ -15,9 +15,7 @@ from apim_emulators.core.vocabulary import ServiceAccountName
 from apim_sandbox.cluster.protocol import Attachment, ClusterError
 from apim_sandbox.control.journal_routes import NDJSON
 from apim_sandbox.control.offers import Body, Offers
-
-if TYPE_CHECKING:
-    from apim_sandbox.control.app import Control
+from apim_sandbox.control.steered import Control
 
 
 class Keep(Body, frozen=True):
@@ -34,7 +32,7 @@ class NewToken(Body, frozen=True):
     seconds: Annotated[int, Meta(ge=1, le=1 << 32)] = 3600
 
 
-def identity_routes(offers: Offers, control: "Control") -> None:
+def identity_routes(offers: Offers, control: Control) -> None:
     """Add them to the control service."""
 
     def account_of(text: str) -> ServiceAccountName:

@@ -1,7 +1,7 @@
 """The control service's world: what it is, and how another one takes its place."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,14 +9,12 @@ from starlette.requests import Request
 from apim_emulators.core.events import WorldLoaded
 from apim_sandbox.control.fault_routes import FaultDesk
 from apim_sandbox.control.offers import Offers
+from apim_sandbox.control.steered import Control
 from apim_sandbox.documents import Document
 from apim_sandbox.world.seed import service_names
 
-if TYPE_CHECKING:
-    from apim_sandbox.control.app import Control
 
-
-def world_routes(offers: Offers, control: "Control", desk: FaultDesk) -> None:
+def world_routes(offers: Offers, control: Control, desk: FaultDesk) -> None:
     """Add them to the control service."""
 
     @offers.get("/health")

@@ -30,6 +30,7 @@ from apim_sandbox.scenario.model import (
 from apim_sandbox.scenario.stage import Stage
 from apim_sandbox.scenario.venue import ActionError
 from apim_sandbox.serving.steering import SteeringError
+from apim_sandbox.world import resolve
 from apim_sandbox.world.resolve import UnknownNameError
 
 APIM_API = "2024-05-01"
@@ -109,7 +110,7 @@ def _credential_body(wanted: CredentialChange) -> dict[str, Any]:
 
 
 def _credentials_path(stage: Stage, wanted: CredentialChange) -> str:
-    owner = stage.world.application(wanted.application)
+    owner = resolve.application(stage.world, wanted.application)
     return f"/v1.0/applications/{owner.object_id}/federatedIdentityCredentials"
 
 

@@ -68,14 +68,14 @@ class Stage(Struct):
         return resolve.role(self.subscription, name)
 
     def principal(self, name: str) -> resolve.Principal:
-        tenant = self.world.tenant(self.subscription.tenant)
+        tenant = resolve.tenant(self.world, self.subscription.tenant)
         if name.startswith("application:"):  # the wrong id, which RBAC takes without a word
             return resolve.Principal(
-                self.world.application(name.partition(":")[2]).object_id, "ServicePrincipal"
+                resolve.application(self.world, name.partition(":")[2]).object_id, "ServicePrincipal"
             )
         if name.startswith("client:"):
             return resolve.Principal(
-                self.world.application(name.partition(":")[2]).app_id, "ServicePrincipal"
+                resolve.application(self.world, name.partition(":")[2]).app_id, "ServicePrincipal"
             )
         return resolve.principal(tenant, self.world.subscriptions, name)
 

@@ -21,8 +21,9 @@ from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import echo
 from apim_sandbox.assembly import EMULATORS, Surroundings, emulated_hosts, issuer_hosts
 from apim_sandbox.cluster.protocol import Cluster
-from apim_sandbox.control.app import Control, create_app
+from apim_sandbox.control.app import create_app
 from apim_sandbox.control.attachments import kept_attachments
+from apim_sandbox.control.steered import Control
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import StateDir
 from apim_sandbox.serving.certificates import CertificateAuthority

@@ -26,9 +26,10 @@ from apim_emulators.core.keys import KeySource
 from apim_emulators.core.vocabulary import ECHO_HOST
 from apim_sandbox import __version__, echo
 from apim_sandbox.assembly import EMULATORS, Assembly, by_address, issuer_hosts
-from apim_sandbox.control.app import Control, create_app
+from apim_sandbox.control.app import create_app
 from apim_sandbox.control.attachments import kept_attachments
 from apim_sandbox.control.checkpoints import Checkpoints
+from apim_sandbox.control.steered import Control
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
 from apim_sandbox.serving.certificates import CertificateAuthority

@@ -21,8 +21,6 @@ from apim_emulators.core.vocabulary import (
     ServiceAccountName,
     VocabularyError,
 )
-from apim_sandbox.world import resolve
-from apim_sandbox.world.resolve import Principal
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -538,33 +536,3 @@ class World(Noun, frozen=True, kw_only=True):
     """The application (with a client secret) as which the sandbox's own commands act."""
     clusters: tuple[Cluster, ...] = ()
     settings: Settings = Settings()
-
-    def tenant(self, name: str = "") -> Tenant:
-        """The tenant called `name` (domain or id), the first one without a name."""
-        return resolve.tenant(self, name)
-
-    def application(self, name: str) -> Application:
-        """The application called `name`, of any tenant."""
-        return resolve.application(self, name)
-
-    def resolve_principal(self, owner: Subscription | Tenant, name: str) -> Principal:
-        """Whom `name` means in a subscription's tenant. Raises `resolve.UnknownNameError`."""
-        trusted = self.tenant(owner.tenant) if isinstance(owner, Subscription) else owner
-        trusting = [one for one in self.subscriptions if self.tenant(one.tenant).id == trusted.id]
-        return resolve.principal(trusted, trusting, name)
-
-    def resolve_scope(self, subscription: Subscription, text: str) -> str:
-        """A scope's resource id. Raises `resolve.UnknownNameError`."""
-        return resolve.scope(subscription, text)
-
-    def resolve_role(self, subscription: Subscription, name: str) -> str:
-        """A role definition's full id. Raises `resolve.UnknownNameError`."""
-        return resolve.role(subscription, name)
-
-    def user_assigned(self, name: str) -> tuple[str, UserAssignedIdentity]:
-        """The user-assigned identity called `name`, with its tenant's id."""
-        return resolve.user_assigned(self, name)
-
-    def service_id(self, subscription: Subscription, name: str) -> str:
-        """The resource id of an API Management service. Raises `resolve.UnknownNameError`."""
-        return resolve.service_id(subscription, name)

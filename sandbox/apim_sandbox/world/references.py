@@ -1,9 +1,11 @@
 """Names in a world that point at other parts of it: every one that points at nothing. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from msgspec import Struct
 
+from apim_sandbox.world import resolve
 from apim_sandbox.world.model import Subscription, Tenant, World
 from apim_sandbox.world.resolve import UnknownNameError
 
@@ -46,7 +48,7 @@ def _tenants(world: World) -> Iterator[Dangling]:
         here: Path = ("tenants", index)
 
         def member(name: str, owner: Tenant = tenant) -> object:
-            return world.resolve_principal(owner, name)
+            return resolve.principal_for(world, owner, name)
 
         for number, group in enumerate(tenant.groups):
             path = (*here, "groups", number, "members")
@@ -56,24 +58,25 @@ def _tenants(world: World) -> Iterator[Dangling]:
 def _subscriptions(world: World) -> Iterator[Dangling]:
     for index, subscription in enumerate(world.subscriptions):
         here: Path = ("subscriptions", index)
-        unknown = list(_check([((*here, "tenant"), ("tenants",), subscription.tenant)])(world.tenant))
+        named = [((*here, "tenant"), ("tenants",), subscription.tenant)]
+        unknown = list(_check(named)(partial(resolve.tenant, world)))
         yield from unknown
         if unknown:
             continue
-        trusted: Path = ("tenants", world.tenants.index(world.tenant(subscription.tenant)))
+        trusted: Path = ("tenants", world.tenants.index(resolve.tenant(world, subscription.tenant)))
         yield from _authorization(world, subscription, here, trusted)
         yield from _services(subscription, here)
 
 
 def _authorization(world: World, subscription: Subscription, here: Path, trusted: Path) -> Iterator[Dangling]:
     def role(name: str) -> object:
-        return world.resolve_role(subscription, name)
+        return resolve.role(subscription, name)
 
     def principal(name: str) -> object:
-        return name if name == "*" else world.resolve_principal(subscription, name)
+        return name if name == "*" else resolve.principal_for(world, subscription, name)
 
     def scope(text: str) -> object:
-        return world.resolve_scope(subscription, text)
+        return resolve.scope(subscription, text)
 
     groups = (*here, "resourceGroups")
     for number, assignment in enumerate(subscription.role_assignments):
@@ -127,15 +130,17 @@ def _services(subscription: Subscription, here: Path) -> Iterator[Dangling]:
 
 def _rest(world: World) -> Iterator[Dangling]:
     if world.operator is not None:
-        yield from _check([(("operator",), ("tenants",), world.operator)])(world.application)
+        yield from _check([(("operator",), ("tenants",), world.operator)])(
+            partial(resolve.application, world)
+        )
     for index, cluster in enumerate(world.clusters):
         path: Path = ("clusters", index, "webhook", "tenant")
-        yield from _check([(path, ("tenants",), cluster.webhook.tenant)])(world.tenant)
+        yield from _check([(path, ("tenants",), cluster.webhook.tenant)])(partial(resolve.tenant, world))
         bindings: Path = ("clusters", index, "identityBindings")
         yield from _check(
             ((*bindings, number, "identity"), ("subscriptions",), binding.identity)
             for number, binding in enumerate(cluster.identity_bindings)
-        )(world.user_assigned)
+        )(partial(resolve.user_assigned, world))
 
 
 def _among(noun: str, known: list[str], where: str) -> Callable[[str], object]:

@@ -1,23 +1,21 @@
 """What a world's names mean: principals, scopes and roles as object ids and resource ids. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_sandbox.documents import nearest
-
-if TYPE_CHECKING:
-    from apim_sandbox.world.model import (
-        ApiManagementService,
-        Application,
-        ResourceGroup,
-        Subscription,
-        Tenant,
-        UserAssignedIdentity,
-        World,
-    )
+from apim_sandbox.world.model import (
+    ApiManagementService,
+    Application,
+    ResourceGroup,
+    Subscription,
+    Tenant,
+    UserAssignedIdentity,
+    World,
+)
 
 PrincipalType = Literal["ServicePrincipal", "Group", "User"]
 
@@ -52,7 +50,7 @@ class Principal(Struct, frozen=True):
     name: str = ""
 
 
-def tenant(world: "World", name: str) -> "Tenant":
+def tenant(world: World, name: str = "") -> Tenant:
     """The tenant called `name` (its domain or id); the first one for an empty name."""
     if not name:
         return world.tenants[0]
@@ -62,7 +60,7 @@ def tenant(world: "World", name: str) -> "Tenant":
     raise UnknownNameError("tenant", name, [one.name for one in world.tenants], "tenants")
 
 
-def application(world: "World", name: str) -> "Application":
+def application(world: World, name: str) -> Application:
     """The first application called `name` of any tenant."""
     everything = [one for each in world.tenants for one in each.applications]
     for candidate in everything:
@@ -71,7 +69,7 @@ def application(world: "World", name: str) -> "Application":
     raise UnknownNameError("application", name, [one.name for one in everything], "tenants[].applications")
 
 
-def principal(owner: "Tenant", subscriptions: Iterable["Subscription"], name: str) -> Principal:
+def principal(owner: Tenant, subscriptions: Iterable[Subscription], name: str) -> Principal:
     """The principal called `name` in the tenant `owner` and the `subscriptions` that trust it."""
     kind, colon, rest = name.partition(":")
     find = _FINDERS.get(kind) if colon else None
@@ -91,7 +89,14 @@ def principal(owner: "Tenant", subscriptions: Iterable["Subscription"], name: st
     raise UnknownNameError("principal", name, known, f'tenant "{owner.name}"')
 
 
-def user_assigned(world: "World", name: str) -> tuple[str, "UserAssignedIdentity"]:
+def principal_for(world: World, owner: Subscription | Tenant, name: str) -> Principal:
+    """Whom `name` means in a tenant, or in the one that a subscription trusts."""
+    trusted = tenant(world, owner.tenant) if isinstance(owner, Subscription) else owner
+    trusting = [one for one in world.subscriptions if tenant(world, one.tenant).id == trusted.id]
+    return principal(trusted, trusting, name)
+
+
+def user_assigned(world: World, name: str) -> tuple[str, UserAssignedIdentity]:
     """The first user-assigned identity called `name` of any subscription, with its tenant's id."""
     known = []
     for subscription in world.subscriptions:
@@ -103,7 +108,7 @@ def user_assigned(world: "World", name: str) -> tuple[str, "UserAssignedIdentity
     raise UnknownNameError("user-assigned identity", name, known, "userAssignedIdentities")
 
 
-def scope(subscription: "Subscription", text: str) -> str:
+def scope(subscription: Subscription, text: str) -> str:
     """A scope as a resource id: `subscription`, `resourceGroup:NAME`, `service:NAME`,
     `gateway:SERVICE/NAME`, `identity:NAME`, or a resource id as it is."""
     root = f"/subscriptions/{subscription.id}"
@@ -141,7 +146,7 @@ def scope(subscription: "Subscription", text: str) -> str:
     raise UnknownNameError("scope", text, known, "a scope's forms, a resource id besides,")
 
 
-def role(subscription: "Subscription", name: str) -> str:
+def role(subscription: Subscription, name: str) -> str:
     """The full id of the role called `name`: custom of the subscription, built-in, or by GUID."""
     prefix = f"/subscriptions/{subscription.id}/providers/Microsoft.Authorization/roleDefinitions/"
     if name.startswith("/"):
@@ -157,14 +162,14 @@ def role(subscription: "Subscription", name: str) -> str:
     raise UnknownNameError("role", name, known, "roleDefinitions")
 
 
-def services(subscription: "Subscription") -> Iterator[tuple["ResourceGroup", "ApiManagementService"]]:
+def services(subscription: Subscription) -> Iterator[tuple[ResourceGroup, ApiManagementService]]:
     """Every API Management service with its resource group."""
     for group in subscription.resource_groups:
         for service in group.api_management_services:
             yield group, service
 
 
-def service_id(subscription: "Subscription", name: str) -> str:
+def service_id(subscription: Subscription, name: str) -> str:
     """The resource id of an API Management service."""
     for group, service in services(subscription):
         if service.name.lower() == name.lower():
@@ -176,7 +181,7 @@ def service_id(subscription: "Subscription", name: str) -> str:
     raise UnknownNameError("API Management service", name, known, "apiManagementServices")
 
 
-def identity_id(subscription: "Subscription", group: "ResourceGroup", name: str) -> str:
+def identity_id(subscription: Subscription, group: ResourceGroup, name: str) -> str:
     """The resource id of a user-assigned identity."""
     return (
         f"/subscriptions/{subscription.id}/resourceGroups/{group.name}"
@@ -184,7 +189,7 @@ def identity_id(subscription: "Subscription", group: "ResourceGroup", name: str)
     )
 
 
-def _service_principal(_owner: "Tenant", subscriptions: list["Subscription"], name: str) -> Principal:
+def _service_principal(_owner: Tenant, subscriptions: list[Subscription], name: str) -> Principal:
     for subscription in subscriptions:
         for _, service in services(subscription):
             if service.name.lower() == name.lower():
@@ -197,7 +202,7 @@ def _service_principal(_owner: "Tenant", subscriptions: list["Subscription"], na
     raise UnknownNameError("API Management service", name, known, "apiManagementServices")
 
 
-def _identity(_owner: "Tenant", subscriptions: list["Subscription"], name: str) -> Principal:
+def _identity(_owner: Tenant, subscriptions: list[Subscription], name: str) -> Principal:
     for subscription in subscriptions:
         for group in subscription.resource_groups:
             for identity in group.user_assigned_identities:
@@ -207,25 +212,25 @@ def _identity(_owner: "Tenant", subscriptions: list["Subscription"], name: str) 
     raise UnknownNameError("user-assigned identity", name, known, "userAssignedIdentities")
 
 
-def _group(owner: "Tenant", _subscriptions: list["Subscription"], name: str) -> Principal:
+def _group(owner: Tenant, _subscriptions: list[Subscription], name: str) -> Principal:
     for group in owner.groups:
         if group.name == name:
             return Principal(group.object_id, "Group", name)
     raise UnknownNameError("group", name, [one.name for one in owner.groups], "tenants[].groups")
 
 
-def _user(owner: "Tenant", _subscriptions: list["Subscription"], name: str) -> Principal:
+def _user(owner: Tenant, _subscriptions: list[Subscription], name: str) -> Principal:
     for user in owner.users:
         if user.name == name:
             return Principal(user.object_id, "User", name)
     raise UnknownNameError("user", name, [one.name for one in owner.users], "tenants[].users")
 
 
-def _services(_owner: "Tenant | None", subscriptions: Iterable["Subscription"]) -> list[str]:
+def _services(_owner: Tenant | None, subscriptions: Iterable[Subscription]) -> list[str]:
     return [service.name for one in subscriptions for _, service in services(one)]
 
 
-def _identities(_owner: "Tenant | None", subscriptions: Iterable["Subscription"]) -> list[str]:
+def _identities(_owner: Tenant | None, subscriptions: Iterable[Subscription]) -> list[str]:
     groups = [group for one in subscriptions for group in one.resource_groups]
     return [identity.name for group in groups for identity in group.user_assigned_identities]
 
@@ -234,13 +239,13 @@ def _looks_like_guid(text: str) -> bool:
     return len(text) == 36 and text.count("-") == 4
 
 
-_FINDERS: dict[str, Callable[["Tenant", list["Subscription"], str], Principal]] = {
+_FINDERS: dict[str, Callable[[Tenant, list[Subscription], str], Principal]] = {
     "service": _service_principal,
     "identity": _identity,
     "group": _group,
     "user": _user,
 }
-_LISTS: dict[str, Callable[["Tenant", Iterable["Subscription"]], list[str]]] = {
+_LISTS: dict[str, Callable[[Tenant, Iterable[Subscription]], list[str]]] = {
     "service": _services,
     "identity": _identities,
     "group": lambda owner, _subscriptions: [one.name for one in owner.groups],

@@ -169,7 +169,7 @@ def identity_bindings(world: model.World, cluster: model.Cluster) -> list[Identi
     """The cluster's identity bindings as its issuer and its token proxy know them."""
     found = []
     for binding in cluster.identity_bindings:
-        tenant_id, identity = world.user_assigned(binding.identity)
+        tenant_id, identity = resolve.user_assigned(world, binding.identity)
         found.append(IdentityBinding(cluster.name, binding.name, identity.client_id, tenant_id))
     return found
 

@@ -12,6 +12,7 @@ from apim_sandbox.serving.edge import EdgeApp
 from apim_sandbox.serving.steering import Steering, create_app, reload_everywhere, steered, steering_hosts
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import VirtualSandbox, virtual_sandbox
+from apim_sandbox.world import resolve
 from apim_sandbox.world.content import content
 from apim_sandbox.world.default import default_world
 
@@ -49,7 +50,7 @@ def test_an_emulator_begins_anew_with_a_world() -> None:
     """What was changed is as the world says; the operator's old token is worth nothing."""
 
     async def test(sandbox: VirtualSandbox, assembly: Assembly) -> None:
-        owner = sandbox.world.application("apim-gateway")
+        owner = resolve.application(sandbox.world, "apim-gateway")
         path = CREDENTIALS.format(owner.object_id)
         (before,) = (await sandbox.graph("GET", path))["value"]
         await sandbox.graph("DELETE", f"{path}/{before['id']}")
@@ -87,7 +88,7 @@ def test_a_policy_blocks_the_sign_in_of_a_principal() -> None:
     """The same object id that Graph shows."""
 
     async def test(sandbox: VirtualSandbox, assembly: Assembly) -> None:
-        principal = sandbox.world.application("apim-gateway").service_principal
+        principal = resolve.application(sandbox.world, "apim-gateway").service_principal
         assert principal is not None
         body = {"name": "Block", "principal": principal.object_id}
         assert await answer(assembly, "entra/policies", body) == (200, {})

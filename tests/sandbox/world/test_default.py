@@ -1,5 +1,6 @@
 """The built-in world is the article's own example."""
 
+from apim_sandbox.world import resolve
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.resolve import Principal
 
@@ -7,7 +8,7 @@ from apim_sandbox.world.resolve import Principal
 def test_the_federated_credential_is_the_articles() -> None:
     """Issuer of the cluster, subject of the manifest's service account."""
     world = default_world()
-    (credential,) = world.application("apim-gateway").federated_identity_credentials
+    (credential,) = resolve.application(world, "apim-gateway").federated_identity_credentials
 
     assert (credential.name, credential.issuer, credential.subject, credential.audiences) == (
         "apim-gateway-federated-credential",
@@ -25,9 +26,9 @@ def test_the_role_assignments_resolve_to_ids() -> None:
 
     assert [
         (
-            world.resolve_role(subscription, one.role).rpartition("/")[2],
-            world.resolve_principal(subscription, one.principal),
-            world.resolve_scope(subscription, one.scope),
+            resolve.role(subscription, one.role).rpartition("/")[2],
+            resolve.principal_for(world, subscription, one.principal),
+            resolve.scope(subscription, one.scope),
         )
         for one in subscription.role_assignments
     ] == [
@@ -58,7 +59,7 @@ def test_scopes_have_short_forms() -> None:
         "/providers/Microsoft.ApiManagement/service/contoso"
     )
 
-    assert world.service_id(subscription, "contoso") == service
-    assert world.resolve_scope(subscription, "service:contoso") == service
-    assert world.resolve_scope(subscription, "gateway:contoso/on-prem") == f"{service}/gateways/on-prem"
-    assert world.resolve_scope(subscription, service + "/") == service
+    assert resolve.service_id(subscription, "contoso") == service
+    assert resolve.scope(subscription, "service:contoso") == service
+    assert resolve.scope(subscription, "gateway:contoso/on-prem") == f"{service}/gateways/on-prem"
+    assert resolve.scope(subscription, service + "/") == service

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apim_sandbox.world import resolve
 from apim_sandbox.world.load import loads
 from apim_sandbox.world.model import World
 from apim_sandbox.world.resolve import Principal, UnknownNameError
@@ -48,7 +49,7 @@ def _id(number: int) -> str:
 )
 def test_every_form_of_a_principal(world: World, name: str, principal: Principal) -> None:
     """An application means its service principal; a bare object id is taken as it is."""
-    assert world.resolve_principal(world.subscriptions[0], name) == principal
+    assert resolve.principal_for(world, world.subscriptions[0], name) == principal
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_every_form_of_a_principal(world: World, name: str, principal: Principal
 def test_a_principal_that_is_not_there(world: World, name: str, message: str, fix: str) -> None:
     """Each kind looks in its own place."""
     with pytest.raises(UnknownNameError) as caught:
-        world.resolve_principal(world.subscriptions[0], name)
+        resolve.principal_for(world, world.subscriptions[0], name)
 
     assert str(caught.value).startswith(message)
     assert caught.value.fix.startswith(fix)
@@ -88,15 +89,15 @@ def test_scopes_and_roles(world: World) -> None:
     (subscription,) = world.subscriptions
     root = f"/subscriptions/{_id(9)}"
 
-    assert world.resolve_scope(subscription, "subscription") == root
-    assert world.resolve_scope(subscription, "resourceGroup:RG") == f"{root}/resourceGroups/rg"
-    assert world.resolve_scope(subscription, "identity:uami") == (
+    assert resolve.scope(subscription, "subscription") == root
+    assert resolve.scope(subscription, "resourceGroup:RG") == f"{root}/resourceGroups/rg"
+    assert resolve.scope(subscription, "identity:uami") == (
         f"{root}/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/uami"
     )
-    assert world.resolve_role(subscription, "Owner") == (
+    assert resolve.role(subscription, "Owner") == (
         "/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
     )
-    assert world.resolve_role(subscription, _id(8)).endswith(_id(8))
+    assert resolve.role(subscription, _id(8)).endswith(_id(8))
     for scope in ("resourceGroup:x", "service:x", "gateway:apim/x", "gateway:x/y", "identity:x", "somewhere"):
         with pytest.raises(UnknownNameError):
-            world.resolve_scope(subscription, scope)
+            resolve.scope(subscription, scope)

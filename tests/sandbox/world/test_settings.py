@@ -11,6 +11,7 @@ from apim_sandbox.client import SandboxError
 from apim_sandbox.documents import Document
 from apim_sandbox.virtual import run_virtual
 from apim_sandbox.virtual_sandbox import VirtualSandbox, virtual_sandbox
+from apim_sandbox.world import resolve
 from apim_sandbox.world.content import content
 from apim_sandbox.world.default import default_world
 from apim_sandbox.world.load import from_document
@@ -32,7 +33,7 @@ def within(settings: dict[str, Any], test: Callable[[VirtualSandbox], Awaitable[
 
 
 async def sign_in(sandbox: VirtualSandbox, secret: str = "wrong") -> httpx.Response:
-    tenant, application = sandbox.world.tenant(), sandbox.world.application("apim-gateway")
+    tenant, application = resolve.tenant(sandbox.world), resolve.application(sandbox.world, "apim-gateway")
     form = {
         "grant_type": "client_credentials", "client_id": application.app_id, "client_secret": secret,
         "scope": "https://azure-api.net/configuration/.default",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 
 from apim_sandbox.instance import InstanceError
+from apim_sandbox.world import resolve
 from apim_sandbox.world.model import World
 
 Variant = Literal["upstream", "upstream-previous", "emulated"]
@@ -40,7 +41,7 @@ def manifests(world: World, variant: Variant, own: str) -> str:
     path = {"path": "/healthz", "port": "healthz"}
     values = {
         "environment": hook.environment,
-        "tenant": world.tenant(hook.tenant).id,
+        "tenant": resolve.tenant(world, hook.tenant).id,
         "variant": variant,
         "image": image_of(variant, own),
         "command": json.dumps(["/manager"]),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition, role_guid
 from apim_sandbox.insight.doctor.cloud import Access, Cloud, Cluster, Credential, Identity, Service, Webhook
-from apim_sandbox.world import model
+from apim_sandbox.world import model, resolve
 from apim_sandbox.world.resolve import services
 
 
@@ -55,7 +55,7 @@ def _services(world: model.World) -> Iterator[Service]:
         for _, one in services(subscription):
             system = one.identity.principal_id if one.identity.has_system_assigned else ""
             yield Service(
-                world.service_id(subscription, one.name),
+                resolve.service_id(subscription, one.name),
                 one.name,
                 one.sku.name,
                 system,
@@ -86,15 +86,15 @@ def _access(world: model.World) -> Access:
     denials: list[DenyAssignment] = []
     for subscription in world.subscriptions:
         for role in subscription.role_definitions:
-            full = world.resolve_role(subscription, role.name)
+            full = resolve.role(subscription, role.name)
             definitions[role_guid(full)] = RoleDefinition(full, role.name, (_permission(role),))
         for one in subscription.role_assignments:
-            principal = world.resolve_principal(subscription, one.principal)
+            principal = resolve.principal_for(world, subscription, one.principal)
             assignments.append(
                 RoleAssignment(
                     one.id,
-                    world.resolve_scope(subscription, one.scope),
-                    world.resolve_role(subscription, one.role),
+                    resolve.scope(subscription, one.scope),
+                    resolve.role(subscription, one.role),
                     principal.object_id,
                     principal.type,
                 )
@@ -103,7 +103,7 @@ def _access(world: model.World) -> Access:
             DenyAssignment(
                 denial.id,
                 denial.name,
-                world.resolve_scope(subscription, denial.scope),
+                resolve.scope(subscription, denial.scope),
                 (_permission(denial),),
                 tuple(_principal(world, subscription, name) for name in denial.principals),
                 tuple(_principal(world, subscription, name) for name in denial.exclude_principals),
@@ -119,7 +119,7 @@ def _permission(one: model.Permissions) -> Permission:
 
 
 def _principal(world: model.World, subscription: model.Subscription, name: str) -> str:
-    return name if name == "*" else world.resolve_principal(subscription, name).object_id
+    return name if name == "*" else resolve.principal_for(world, subscription, name).object_id
 
 
 def _groups(world: model.World) -> dict[str, tuple[str, ...]]:
@@ -128,7 +128,7 @@ def _groups(world: model.World) -> dict[str, tuple[str, ...]]:
     for tenant in world.tenants:
         for group in tenant.groups:
             for member in group.members:
-                found = world.resolve_principal(tenant, member).object_id
+                found = resolve.principal_for(world, tenant, member).object_id
                 direct.setdefault(found, []).append(group.object_id)
     groups: dict[str, tuple[str, ...]] = {}
     for member, own in direct.items():
