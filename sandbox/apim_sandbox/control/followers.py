@@ -23,9 +23,13 @@ class Seen(Body, frozen=True):
 
 
 class Followers(Struct):
-    """`seen`: the version that each process which follows has taken over."""
+    """`seen`: the version that each process which follows has taken over. `silent`: whom to wait for no more.
+
+    A process that was waited for in vain, because it is stopped or cut off, is not until it speaks again.
+    """
 
     seen: dict[str, int] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     _moved: anyio.Event = field(default_factory=anyio.Event)
 
     def stream(self, process: str, events: AsyncGenerator[bytes, None]) -> StreamingResponse:
@@ -37,25 +41,32 @@ class Followers(Struct):
     async def _followed(self, process: str, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
         if process:
             self.seen[process] = 0
+            self.silent.discard(process)
         try:
             async with aclosing(events):
                 async for event in events:
                     yield event
         finally:
             self.seen.pop(process, None)
+            self.silent.discard(process)
             self._look_again()
 
     def take_note(self, seen: Seen) -> None:
         """What a process says of itself, unless it follows no longer."""
         if seen.process in self.seen:
             self.seen[seen.process] = seen.version
+            self.silent.discard(seen.process)
             self._look_again()
 
     async def have(self, version: int) -> None:
         """Wait until every process that follows has come to `version`, for a moment at most."""
         with anyio.move_on_after(TAKEN_OVER_WITHIN):
-            while any(seen < version for seen in self.seen.values()):
+            while self._behind(version) - self.silent:
                 await self._moved.wait()
+        self.silent |= self._behind(version)
+
+    def _behind(self, version: int) -> set[str]:
+        return {process for process, seen in self.seen.items() if seen < version}
 
     def _look_again(self) -> None:
         moved, self._moved = self._moved, anyio.Event()

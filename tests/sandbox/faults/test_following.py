@@ -67,9 +67,9 @@ def test_a_fault_is_in_force_elsewhere_when_adding_it_returns() -> None:
 
 
 def test_a_process_that_says_nothing_is_not_waited_for_long() -> None:
-    """Nor one that has gone, at all."""
+    """And not again, until it speaks."""
 
-    async def main() -> tuple[float, float]:
+    async def main() -> list[float]:
         clock = MasterClock(VirtualTime())
         desk = FaultDesk(Faults(), clock, default_world())
         offers = Offers()
@@ -80,14 +80,16 @@ def test_a_process_that_says_nothing_is_not_waited_for_long() -> None:
             httpx.AsyncClient(transport=wire.transport(), timeout=30) as http,
         ):
             desk.followers.seen["silent"] = 0
-            began = clock.now()
-            await http.post(f"{CONTROL}/faults", json=DOWN)
-            waited = clock.now() - began
-            del desk.followers.seen["silent"]
-            await http.post(f"{CONTROL}/faults", json=DOWN)
-            return waited, clock.now() - began - waited
+            waited = []
+            for says in (None, None, {"process": "silent", "version": 2}):
+                if says:
+                    await http.post(f"{CONTROL}/faults/stream/seen", json=says)
+                began = clock.now()
+                await http.post(f"{CONTROL}/faults", json=DOWN)
+                waited.append(clock.now() - began)
+            return waited
 
-    assert run_virtual(main) == (TAKEN_OVER_WITHIN, 0.0)
+    assert run_virtual(main) == [TAKEN_OVER_WITHIN, 0.0, TAKEN_OVER_WITHIN]
 
 
 @pytest.mark.parametrize(
