@@ -29,6 +29,7 @@ from apim_sandbox.insight.walk import walk_of
 __all__ = ["LAST", "Comparison", "Explanation", "Fact", "Mend", "explain"]
 
 LAST = "last"  # the last failure, mended since or not
+ASK_JOURNAL = "apim-sandbox journal"
 
 
 def explain(records: Iterable[Record], target: str | None = None) -> Explanation | None:
@@ -221,7 +222,7 @@ def _record(trace: Trace, record: Record) -> Explanation | None:
         found = _behind(trace, record, pod) or found
     if found is None:
         return None
-    more = f"apim-sandbox explain AADSTS{found.code}" if found.code else "apim-sandbox journal"
+    more = f"apim-sandbox explain AADSTS{found.code}" if found.code else ASK_JOURNAL
     return replace(
         found,
         pod=found.pod or (str(pod) if pod else ""),

@@ -23,8 +23,12 @@ def render(walk: Walk, *, full: bool = False) -> list[Line]:
     """All hops, then the line that says how it ended. `full` leaves nothing out."""
     if not walk.hops:
         return [line("Nothing has happened yet.   Begin:  ", ("apim-sandbox demo", "command"))]
-    lines = [one for hop in walk.hops for one in hop_lines(hop, full=full)]
-    return [*lines, line(), *summary(walk)]
+    return [*hops(walk, full=full), line(), *summary(walk)]
+
+
+def hops(walk: Walk, *, full: bool = False) -> list[Line]:
+    """All hops."""
+    return [one for hop in walk.hops for one in hop_lines(hop, full=full)]
 
 
 def summary(walk: Walk) -> list[Line]:
