@@ -314,15 +314,20 @@ def journal(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new records.")] = False,
     as_json: JsonOption = False,
     since: Annotated[int, typer.Option(help="Only records after this sequence number.", min=0)] = 0,
+    last: Annotated[int, typer.Option(metavar="N", help="Only the newest N of them; 0 for all.", min=0)] = 0,
+    kind: Annotated[str, typer.Option(help="Only records of a kind, such as entra.token.")] = "",
+    actor: Annotated[str, typer.Option(help="Only what an actor did, such as gateway.")] = "",
+    pod: Annotated[str, typer.Option(help="Only records that name a pod: NAME or NAMESPACE/NAME.")] = "",
     state_dir: StateDirOption = None,
 ) -> None:
     """Print everything that happened, a line a record.
 
-    Example: apim-sandbox journal --json | jq .kind
+    Example: apim-sandbox journal --kind entra.token --last 1 --json | jq .event.ladder
     """
-    from apim_sandbox.cli.inspect import show_journal
+    from apim_sandbox.cli.inspect import Chosen, show_journal
 
-    raise typer.Exit(show_journal(state_dir, follow=follow, as_json=as_json, since=since))
+    chosen = Chosen(since, last, kind, actor, pod)
+    raise typer.Exit(show_journal(state_dir, chosen, follow=follow, as_json=as_json))
 
 
 @app.command()

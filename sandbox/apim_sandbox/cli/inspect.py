@@ -1,14 +1,15 @@
 """The commands that look: `status`, `logs`, `journal`, `explain`."""
 
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
-from msgspec import to_builtins
+from msgspec import Struct, to_builtins
 
 from apim_emulators.core.clock import rfc3339
-from apim_emulators.core.journal import encode
+from apim_emulators.core.journal import Record, encode
 from apim_sandbox.cli.output import print_json
 from apim_sandbox.cli.problems import BROKEN
 from apim_sandbox.cli.render.line import Line, line
@@ -78,13 +79,34 @@ def find_pod(pods: list[PodShown], wanted: str) -> tuple[str, str]:
     raise SandboxError(f"{problem}; there are {there}")
 
 
-def show_journal(state_dir: Path | None, *, follow: bool, as_json: bool, since: int) -> int:
-    """Every record, as a line for people or for programs."""
+class Chosen(Struct, frozen=True):
+    """Which records are shown: those after number `since`, of them the `last` so many."""
+
+    since: int = 0
+    last: int = 0
+    kind: str = ""
+    actor: str = ""
+    pod: str = ""
+
+    def of(self, sandbox: Sandbox, *, follow: bool) -> Iterator[Record]:
+        """Those that there are, then, to `follow` them, those that come."""
+        since = self.since
+        if self.last or not follow:
+            there = sandbox.journal(since, kind=self.kind, actor=self.actor, pod=self.pod, last=self.last)
+            for record in there:
+                since = record.sequence
+                yield record
+        if follow:
+            yield from sandbox.follow(since, kind=self.kind, actor=self.actor, pod=self.pod)
+
+
+def show_journal(state_dir: Path | None, chosen: Chosen, *, follow: bool, as_json: bool) -> int:
+    """Records, as lines for people or for programs."""
     from apim_sandbox.cli.render.journal import record_lines
 
     terminal = Terminal()
     with Sandbox.connect(state_dir) as sandbox:
-        for record in sandbox.follow(since) if follow else sandbox.journal(since):
+        for record in chosen.of(sandbox, follow=follow):
             if as_json:
                 print(encode(record).decode(), flush=True)
             else:

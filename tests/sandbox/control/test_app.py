@@ -25,6 +25,15 @@ def http() -> Iterator[httpx.Client]:
         ("GET", "/nowhere", "", 404, "Not Found"),
         ("PUT", "/status", "", 405, "Method Not Allowed"),
         ("GET", "/journal?since=x", "", 422, "since='x' is not a whole number"),
+        ("GET", "/journal?last=-1", "", 422, "last=-1 is less than 0; 0 means all"),
+        (
+            "GET", "/journal?kind=entra.tokn", "", 422,
+            "no kind of event is called 'entra.tokn'; did you mean 'entra.token'?",
+        ),
+        (
+            "GET", "/journal/stream?actor=gatway", "", 422,
+            "no actor is called 'gatway'; did you mean 'gateway'?",
+        ),
         ("POST", "/clock/advance", "", 422, "the body: Object missing required field `seconds`"),
         (
             "POST", "/clock/advance", '{"second": 1}', 422,

@@ -46,22 +46,18 @@ class AsyncGateway:
         Raises `SandboxError` when it does not come, as when the gateway gets no token to ask with.
         """
         now = await self._sandbox.clock.now()
-        polls = [record for record in await self._sandbox.journal(0) if self._is_poll(record)]
-        if not polls or now - polls[-1].at >= POLL_EVERY:
-            since = polls[-1].sequence if polls else 0
-            polls.append(await self._next_poll(since))
-        event = polls[-1].event
+        poll = await self._sandbox.newest(ConfigurationAsked.kind, self._is_poll, pod=self.pod)
+        if poll is None or now - poll.at >= POLL_EVERY:
+            poll = await self._next_poll(poll.sequence if poll else 0)
+        event = poll.event
         assert isinstance(event, ConfigurationAsked), "_is_poll"
-        return Poll(polls[-1].at, event.status, event.error, event.request_id)
+        return Poll(poll.at, event.status, event.error, event.request_id)
 
     @property
     async def state(self) -> str:
         """What the gateway last said of itself: `starting`, `ready`, `serving-from-memory`, `stopped`."""
-        for record in reversed(await self._sandbox.journal(0)):
-            event = record.event
-            if isinstance(event, GatewayChanged) and event.pod == self.pod:
-                return event.state
-        return "starting"
+        changes = await self._sandbox.journal(0, kind=GatewayChanged.kind, pod=self.pod, last=1)
+        return next((one.event.state for one in changes if isinstance(one.event, GatewayChanged)), "starting")
 
     async def wait_for_state(self, state: str, *, timeout: float = 15.0) -> None:
         """Wait until it says so of itself. Raises `SandboxError` after `timeout` seconds of real time."""

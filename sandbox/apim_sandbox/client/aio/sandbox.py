@@ -166,13 +166,10 @@ class AsyncSandbox:
             assert isinstance(ready.event, PodChanged), "_is_ready"
             pod = ready.event.namespace, ready.event.pod, ready.event.ports
         namespace, name, ports = pod
-        identities = [
-            record.event.client_id
-            for record in await self.journal(0)
-            if isinstance(record.event, TokenAsked) and record.event.pod == name
-        ]
+        asked = await self.journal(0, kind=TokenAsked.kind, pod=name, last=1)
+        identity = next((one.event.client_id for one in asked if isinstance(one.event, TokenAsked)), "")
         url = f"http://127.0.0.1:{ports['8080']}"
-        return AsyncGateway(self, namespace, name, url, identities[-1] if identities else "")
+        return AsyncGateway(self, namespace, name, url, identity)
 
     async def pods(self) -> list[PodShown]:
         """Every pod, oldest first."""
@@ -275,25 +272,49 @@ class AsyncSandbox:
 
     # --- what happened
 
-    async def journal(self, since: int | None = None) -> list[Record]:
-        """The journal's records after sequence number `since`; without it, since the last `restore`."""
-        start = self._began if since is None else since
-        answer = await self._control.request("GET", "/journal", params={"since": start})
+    async def journal(
+        self, since: int | None = None, *, kind: str = "", actor: str = "", pod: str = "", last: int = 0
+    ) -> list[Record]:
+        """The journal's records after sequence number `since`; without it, since the last `restore`.
+
+        Of a `kind` such as `entra.token`, of an `actor`, about a `pod`; and of those the `last` so many.
+        Raises `SandboxError` for a kind or an actor that there is not.
+        """
+        wanted = {"since": self._began if since is None else since, "last": last}
+        params = {**wanted, "kind": kind, "actor": actor, "pod": pod}
+        answer = await self._control.request("GET", "/journal", params=params)
         return [decode(line) for line in answer.content.splitlines()]
+
+    async def newest(self, kind: str, wanted: Callable[[Record], bool], *, pod: str = "") -> Record | None:
+        """The newest record of a kind for which `wanted` holds, None where there is none."""
+        last = 32
+        while True:
+            records = await self.journal(0, kind=kind, pod=pod, last=last)
+            found = next(filter(wanted, reversed(records)), None)
+            if found is not None or len(records) < last:
+                return found
+            last *= 32
 
     async def history(self) -> list[Command]:
         """What was asked of the control service and changed something, oldest first."""
         return msgspec.convert(await self._control.json("GET", "/history"), list[Command])
 
     async def follow(
-        self, since: int | None = None, *, timeout: float | None = None
+        self,
+        since: int | None = None,
+        *,
+        kind: str = "",
+        actor: str = "",
+        pod: str = "",
+        timeout: float | None = None,
     ) -> AsyncGenerator[Record, None]:
-        """Records after `since`, then new ones as they come; close the iterator to stop.
+        """Records after `since`, then new ones as they come, chosen as in `journal`; close it to stop.
 
         Raises `TimeoutError` when nothing came for `timeout` seconds of real time.
         """
         start = self._began if since is None else since
-        async with self._control.stream("/journal/stream", {"since": start}, timeout) as answer:
+        params = {"since": start, "kind": kind, "actor": actor, "pod": pod}
+        async with self._control.stream("/journal/stream", params, timeout) as answer:
             try:
                 async for line in answer.aiter_lines():
                     if line.startswith("data: "):

@@ -167,13 +167,10 @@ class Sandbox:
             assert isinstance(ready.event, PodChanged), "_is_ready"
             pod = ready.event.namespace, ready.event.pod, ready.event.ports
         namespace, name, ports = pod
-        identities = [
-            record.event.client_id
-            for record in self.journal(0)
-            if isinstance(record.event, TokenAsked) and record.event.pod == name
-        ]
+        asked = self.journal(0, kind=TokenAsked.kind, pod=name, last=1)
+        identity = next((one.event.client_id for one in asked if isinstance(one.event, TokenAsked)), "")
         url = f"http://127.0.0.1:{ports['8080']}"
-        return Gateway(self, namespace, name, url, identities[-1] if identities else "")
+        return Gateway(self, namespace, name, url, identity)
 
     def pods(self) -> list[PodShown]:
         """Every pod, oldest first."""
@@ -272,23 +269,49 @@ class Sandbox:
 
     # --- what happened
 
-    def journal(self, since: int | None = None) -> list[Record]:
-        """The journal's records after sequence number `since`; without it, since the last `restore`."""
-        start = self._began if since is None else since
-        answer = self._control.request("GET", "/journal", params={"since": start})
+    def journal(
+        self, since: int | None = None, *, kind: str = "", actor: str = "", pod: str = "", last: int = 0
+    ) -> list[Record]:
+        """The journal's records after sequence number `since`; without it, since the last `restore`.
+
+        Of a `kind` such as `entra.token`, of an `actor`, about a `pod`; and of those the `last` so many.
+        Raises `SandboxError` for a kind or an actor that there is not.
+        """
+        wanted = {"since": self._began if since is None else since, "last": last}
+        params = {**wanted, "kind": kind, "actor": actor, "pod": pod}
+        answer = self._control.request("GET", "/journal", params=params)
         return [decode(line) for line in answer.content.splitlines()]
+
+    def newest(self, kind: str, wanted: Callable[[Record], bool], *, pod: str = "") -> Record | None:
+        """The newest record of a kind for which `wanted` holds, None where there is none."""
+        last = 32
+        while True:
+            records = self.journal(0, kind=kind, pod=pod, last=last)
+            found = next(filter(wanted, reversed(records)), None)
+            if found is not None or len(records) < last:
+                return found
+            last *= 32
 
     def history(self) -> list[Command]:
         """What was asked of the control service and changed something, oldest first."""
         return msgspec.convert(self._control.json("GET", "/history"), list[Command])
 
-    def follow(self, since: int | None = None, *, timeout: float | None = None) -> Generator[Record, None]:
-        """Records after `since`, then new ones as they come; close the iterator to stop.
+    def follow(
+        self,
+        since: int | None = None,
+        *,
+        kind: str = "",
+        actor: str = "",
+        pod: str = "",
+        timeout: float | None = None,
+    ) -> Generator[Record, None]:
+        """Records after `since`, then new ones as they come, chosen as in `journal`; close it to stop.
 
         Raises `TimeoutError` when nothing came for `timeout` seconds of real time.
         """
         start = self._began if since is None else since
-        with self._control.stream("/journal/stream", {"since": start}, timeout) as answer:
+        params = {"since": start, "kind": kind, "actor": actor, "pod": pod}
+        with self._control.stream("/journal/stream", params, timeout) as answer:
             try:
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
