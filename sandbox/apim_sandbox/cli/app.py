@@ -335,7 +335,8 @@ def explain(
     target: Annotated[
         str | None,
         typer.Argument(
-            help="A pod, a request, trace or correlation id, a journal number, or a code: AADSTS700213."
+            help="A pod, a request, trace or correlation id, a journal number, a code such as "
+            "AADSTS700213 or 403, or a pasted line of a log."
         ),
     ] = None,
     last: Annotated[

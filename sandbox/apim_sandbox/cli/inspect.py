@@ -11,13 +11,16 @@ from msgspec import Struct, to_builtins
 from apim_emulators.core.clock import rfc3339
 from apim_emulators.core.journal import Record, encode
 from apim_sandbox.cli.output import print_json
-from apim_sandbox.cli.problems import BROKEN
+from apim_sandbox.cli.problems import BROKEN, InputError
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox, SandboxError
 from apim_sandbox.client.shapes import PodShown
 from apim_sandbox.durations import show_duration
+from apim_sandbox.instance import InstanceError
 
+_THE_LAST = "apim-sandbox explain --last   what broke last in the running sandbox"
+_SHOWN = 120  # characters of a pasted text
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -116,28 +119,21 @@ def show_journal(state_dir: Path | None, chosen: Chosen, *, follow: bool, as_jso
 
 def show_explanation(target: str | None, state_dir: Path | None, *, as_json: bool) -> int:
     """Why the last failure, a pod, a request or a code is as it is."""
-    from apim_sandbox.cli.render.explanation import code_lines, explanation_lines
-    from apim_sandbox.insight.codes import explain_code, explain_text
+    from apim_sandbox.cli.render.explanation import explanation_lines
+    from apim_sandbox.insight.codes import explain_text
     from apim_sandbox.insight.explain import explain
-    from apim_sandbox.scenario.catalogue import with_code
 
-    if target is not None and (known := explain_code(target)) is not None:
-        print_json(msgspec.to_builtins(known)) if as_json else Terminal().print(
-            code_lines(known, with_code(known.id))
-        )
+    number = target is not None and target.isdecimal()  # a record's, where a sandbox runs
+    if target is not None and not number and _explained(target, as_json=as_json):
         return 0
-    if target is not None and " " in target:  # a pasted line of a log
-        codes = explain_text(target)
-        if as_json:
-            print_json(msgspec.to_builtins(codes))
-        else:
-            Terminal().print(
-                [one for code in codes for one in (*code_lines(code, with_code(code.id)), line())]
-                or [_unknown()]
-            )
-        return 0
-    with Sandbox.connect(state_dir) as sandbox:
-        records = sandbox.journal()
+    try:
+        with Sandbox.connect(state_dir) as sandbox:
+            records = sandbox.journal()
+    except InstanceError:
+        if target is not None and number and explain_text(target):  # an HTTP status
+            _explained(target, as_json=as_json)
+            return 0
+        raise
     explanation = explain(records, target)
     if explanation is None:
         message = f"nothing about {target!r} in the journal is broken" if target else "nothing is broken"
@@ -150,10 +146,30 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
     return BROKEN
 
 
-def _unknown() -> Line:
-    return line(
-        "Nothing in this text is known here.   What there is:  ", ("apim-sandbox explain --help", "command")
-    )
+def _explained(target: str, *, as_json: bool) -> bool:
+    """Whether `target` was a code or a pasted line; it is explained then.
+
+    Raises `InputError` for a code that is not known, and for a pasted line that says nothing.
+    """
+    from apim_sandbox.cli.render.explanation import code_lines
+    from apim_sandbox.insight.codes import explain_code, explain_text, nearest_codes, unknown_codes
+    from apim_sandbox.scenario.catalogue import with_code
+
+    if known := explain_text(target):
+        one = explain_code(target)
+        if as_json:
+            print_json(msgspec.to_builtins(known if one is None else one))
+        else:
+            texts = [code_lines(code, with_code(code.id)) for code in known]
+            Terminal().print([*texts[0], *(each for text in texts[1:] for each in (line(), *text))])
+        return True
+    if unknown := unknown_codes(target):
+        near = ", ".join(nearest_codes(unknown[0]))
+        raise InputError(f"{', '.join(unknown)} is not known here; the nearest are {near}", _THE_LAST)
+    if " " in target.strip():
+        shown = target if len(target) <= _SHOWN else target[: _SHOWN - 1] + "…"
+        raise InputError(f"nothing in {shown!r} is known here: no AADSTS code, no log event", _THE_LAST)
+    return False
 
 
 def _nothing(message: str) -> list[Line]:

@@ -32,6 +32,29 @@ def test_no_sandbox_runs(cli: Cli, nowhere: Path, command: str) -> None:
     assert cli(*command.split()) == (NOT_RUNNING, "", message)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("AADSTS7002139", "AADSTS7002139 is not known here; the nearest are AADSTS700213, "),
+        ("401: AADSTS7002139: something new", "AADSTS7002139 is not known here; the nearest are "),
+        ("all is well", "nothing in 'all is well' is known here: no AADSTS code, no log event\n"),
+        ("x " * 100, "nothing in '" + "x " * 59 + "x…' is known here: no AADSTS code, no log event\n"),
+    ],
+)
+def test_a_code_or_a_line_that_nobody_knows(cli: Cli, text: str, message: str) -> None:
+    """Without a sandbox, and with the way to the last failure of one."""
+    ended = cli("explain", text)
+    assert (ended.status, ended.out) == (BAD_INPUT, "")
+    assert ended.err.startswith(f"error: {message}")
+    assert ended.err.splitlines()[-1].startswith("next:  apim-sandbox explain --last")
+
+
+def test_a_bare_status_is_explained_where_no_journal_can_have_such_a_record(cli: Cli) -> None:
+    ended = cli("explain", "403")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("Forbidden: the configuration API refuses\n")
+
+
 def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
     missing = tmp_path / "none.yaml"
     message = f"error: {missing}: can't be read: No such file or directory\n"

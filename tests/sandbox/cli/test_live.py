@@ -190,9 +190,9 @@ def test_a_pod_that_is_not_there(cli: Cli, pod: str, command: str) -> None:
 
 
 def _accounts(live: Sandbox) -> str:
-    return ", ".join(
-        sorted(f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in live.service_accounts())
-    )
+    """Those that are there, and the one that the world has an identity for, there or not."""
+    there = {f"{one['metadata']['namespace']}/{one['metadata']['name']}" for one in live.service_accounts()}
+    return ", ".join(sorted(there | {"apim-gateway-wi/apim-gateway-workload-identity"}))
 
 
 @pytest.mark.parametrize(

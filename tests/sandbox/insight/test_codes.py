@@ -7,8 +7,8 @@ import pytest
 
 from apim_emulators.entra.errors import ERRORS
 from apim_sandbox.insight.causes import ENTRA
-from apim_sandbox.insight.codes import CODES, explain_code, explain_text
-from apim_sandbox.insight.knowledge.logs import LINES
+from apim_sandbox.insight.codes import CODES, explain_code, explain_text, nearest_codes, unknown_codes
+from apim_sandbox.insight.knowledge.logs import FALLBACKS, LINES
 
 
 @pytest.mark.parametrize("text", ["AADSTS700213", "aadsts700213", "AADSTS 700213", " 700213 "])
@@ -50,8 +50,23 @@ def test_a_line_that_says_nothing_known_tells_nothing() -> None:
     assert explain_text("all is well") == ()
 
 
+def test_codes_that_are_not_known_are_named_once() -> None:
+    """With those that are written most alike."""
+    assert unknown_codes("AADSTS700999: x AADSTS700213 aadsts 0700999") == ("AADSTS700999",)
+    assert all(explain_code(code) for code in nearest_codes("AADSTS700999"))
+    assert len(nearest_codes("AADSTS1")) == 3
+
+
+def test_a_bare_status_counts_only_where_nothing_else_does() -> None:
+    """Nor where an unknown code could be meant."""
+    assert [one.id for one in explain_text("HTTP/1.1 401 Unauthorized")] == ["Unauthorized"]
+    assert [one.id for one in explain_text("401: AADSTS700213: No matching …")] == ["AADSTS700213"]
+    assert explain_text("401: AADSTS999999: something new") == ()
+
+
 def test_every_log_entry_is_found_by_its_own_name() -> None:
-    assert [explain_code(line.code.id) for line in LINES] == [line.code for line in LINES]
+    lines = (*LINES, *FALLBACKS)
+    assert [explain_code(line.code.id) for line in lines] == [line.code for line in lines]
 
 
 def test_every_code_that_entra_can_answer_here_is_explained_offline() -> None:
@@ -115,9 +130,35 @@ def test_every_code_that_is_known_in_public_is_explained(number: int) -> None:
         ('Error: configmap "apim-gateway-env" not found', "CreateContainerConfigError"),
         ("Couldn't update token 'sa'/'ns': the server is gone", "FailedMount"),
         ("/apim/config/snapshot.lock.json describes: checksums differ", "backup-unusable"),
+        ('pods "x" is forbidden: error looking up service account a/b: serviceaccount "b" not found',
+         "service-account-missing"),
+        ("spec.selector: Invalid value: v1.LabelSelector{}: field is immutable", "selector-immutable"),
+        ("secret is not well-formed, missing ca.crt", "webhook-secret-empty"),
+        ('cannot update resource "mutatingwebhookconfigurations" in API group', "webhook-may-not-write"),
+        ("dial tcp 10.0.0.7:9443: i/o timeout", "webhook-unreachable"),
+        ("http: server gave HTTP response to HTTPS client", "webhook-unreachable"),
+        ("failed calling webhook: context deadline exceeded", "failed calling webhook"),
+        ("open : no such file or directory", "token-file-unset"),
+        ("unable to resolve an endpoint: server response error: context deadline exceeded",
+         "login-host-unreachable"),
+        ("Error: unknown flag: --name", "helm-2-syntax"),
+        ("No Azure AD application secret was specified in gateway.auth.azureAd.app.secret.",
+         "helm-secret-value"),
+        ("Failed to open temporary file /etc/ssl/certs/bundleXYZ for ca bundle",
+         "certificates-not-writable"),
+        ("missing policy.qouta.sync.table.connection", "quota-connection-missing"),
+        ("Configuration endpoint not reachable", "endpoint-spelling"),
+        ("Response status code does not indicate success: 400 (Bad Request).", "version-1"),
+        ("MethodNotAllowedInPricingTier", "tier-without-gateways"),
+        ("403", "Forbidden"),
+        ("404 Not Found", "NotFound"),
+        ("429 Too Many Requests", "TooManyRequests"),
+        ("x509: certificate signed by unknown authority", "UntrustedCertificate"),
+        ("ManagedIdentityCredential: no response from the IMDS endpoint", "fell-back-to-managed-identity"),
+        ("Back-off pulling image: ErrImagePull", "ImagePullBackOff"),
     ],
-)
-def test_what_kubernetes_says_of_a_pod_is_explained_offline(text: str, name: str) -> None:
-    """Pasted from `kubectl describe` or from the gateway's log."""
+)  # fmt: skip
+def test_what_programs_say_is_explained_offline(text: str, name: str) -> None:
+    """Pasted from `kubectl describe`, from a program's error or from the gateway's log."""
     assert name in [code.id for code in explain_text(text)]
     assert explain_code(name) is not None

@@ -4,8 +4,10 @@ import re
 
 from msgspec import Struct
 
+from apim_sandbox.insight.knowledge.answers import ANSWERS
 from apim_sandbox.insight.knowledge.cluster import CLUSTER
 from apim_sandbox.insight.knowledge.events import EVENTS
+from apim_sandbox.insight.knowledge.messages import MESSAGES
 from apim_sandbox.insight.knowledge.model import Code, because
 
 
@@ -27,35 +29,7 @@ def _line(pattern: str, code: Code) -> Line:
 LINES: tuple[Line, ...] = (
     _line(
         r"StatusCode: Forbidden|ConfigurationApiV2NotAvailable.*(403|Forbidden)",
-        Code(
-            "Forbidden",
-            "the configuration API refuses",
-            8,
-            "The token is good, but one of two roles is missing: the reader's on the gateway's "
-            "service principal, or "
-            "the validator's on the service's system-assigned identity. Outside, both look the same.",
-            (
-                because(
-                    "the reader role is missing, at another scope, or on another id of the application",
-                    2,
-                    f"{_GATEWAY}, pull request 371",
-                    f"{_GATEWAY}#269",
-                ),
-                because(
-                    "the role was assigned less than 10 minutes ago",
-                    1,
-                    "Microsoft's RBAC troubleshooting page",
-                ),
-                because("the validator role is missing from the service's identity", 1),
-            ),
-            (
-                "List both: az role assignment list --all --assignee <object id of the service "
-                "principal>, and of "
-                "the service's identity.",
-                "A contributor role gives no data action, however strong it looks.",
-            ),
-            "403",
-        ),
+        next(code for _, code in ANSWERS if code.id == "Forbidden"),
     ),
     _line(
         r"No valid authentication was configured|\[GatewayStartup\]",
@@ -224,6 +198,9 @@ LINES: tuple[Line, ...] = (
             ),
         ),
     ),
-    *(_line(pattern, code) for pattern, code in CLUSTER),
+    *(_line(pattern, code) for pattern, code in (*CLUSTER, *MESSAGES)),
     *(_line(rf"\b{code.id}\b", code) for code in EVENTS),
 )
+
+# Only where a text holds nothing of the above.
+FALLBACKS = tuple(_line(pattern, code) for pattern, code in ANSWERS)
