@@ -55,8 +55,9 @@ def run_doctor(
     if not manifests:
         named = [str(one) for one in (*files, helm, cluster) if one is not None]
         raise DocumentError(Place(named[0]), "holds no Kubernetes object", "apim-sandbox doctor gateway.yaml")
-    cloud = _cloud(world, azure_export, cluster)
-    findings = check(manifests, cloud, rules)
+    now = timer.wall()
+    cloud = _cloud(world, azure_export, cluster, now)
+    findings = check(manifests, cloud, rules, now=now)
     unchecked = cloud.unchecked if cloud is not None else ()
     count = len({file for file, _ in parsed}) + (cluster is not None)
     if as_sarif:
@@ -165,7 +166,7 @@ def _kubectl(context: str, *arguments: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _cloud(world: Path | None, azure_export: Path | None, cluster: str | None) -> Cloud | None:
+def _cloud(world: Path | None, azure_export: Path | None, cluster: str | None, now: float) -> Cloud | None:
     if world is not None and azure_export is not None:
         raise DocumentError(Place("--azure-export"), "can't go with --world", "compare with one at a time")
     cloud = None
@@ -173,7 +174,7 @@ def _cloud(world: Path | None, azure_export: Path | None, cluster: str | None) -
         from apim_sandbox.insight.doctor.world_cloud import from_world
         from apim_sandbox.world.load import load
 
-        cloud = from_world(load(world), str(world))
+        cloud = from_world(load(world), str(world), now=now)
     elif azure_export is not None:
         if not azure_export.is_dir():
             fix = "put what az printed into a folder, as .json files, and name the folder"

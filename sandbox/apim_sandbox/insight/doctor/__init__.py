@@ -12,6 +12,7 @@ from apim_sandbox.insight.doctor import (
     gateway_rules,
     identity_rules,
     image_rules,
+    lifetime_rules,
     pod_rules,
     sign_in_rules,
 )
@@ -29,6 +30,7 @@ _ALL = (
     *access_rules.RULES,
     *cluster_rules.RULES,
     *sign_in_rules.RULES,
+    *lifetime_rules.RULES,
 )
 _FAMILIES = ("WI", "GW", "FC", "AZ", "CL")  # in the order of the walk
 
@@ -44,9 +46,14 @@ def check(
     manifests: Iterable[Manifest],
     cloud: Cloud | None = None,
     rules: Iterable[Rule] = tuple(RULES.values()),
+    *,
+    now: float | None = None,
 ) -> list[Finding]:
-    """What will fail, in the order of files and lines. Manifests are looked at together."""
-    objects = Objects(list(manifests), cloud)
+    """What will fail, in the order of files and lines. Manifests are looked at together.
+
+    `now` in epoch seconds; without it nothing is said of what ends by itself.
+    """
+    objects = Objects(list(manifests), cloud, now)
     order = {manifest.file: index for index, manifest in reversed(list(enumerate(objects.manifests)))}
     found: list[Finding] = []
     for rule in rules:

@@ -10,6 +10,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct, field
@@ -17,7 +18,16 @@ from msgspec import Struct, field
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition, role_guid
 from apim_sandbox.documents import DocumentError, Place, together
-from apim_sandbox.insight.doctor.cloud import Access, Cloud, Cluster, Credential, Identity, Service, Webhook
+from apim_sandbox.insight.doctor.cloud import (
+    Access,
+    Cloud,
+    Cluster,
+    Credential,
+    Identity,
+    Password,
+    Service,
+    Webhook,
+)
 
 COMMANDS = {
     "applications": "az ad app show --id CLIENT_ID > app.json",
@@ -202,6 +212,7 @@ def _identities(export: _Export) -> Iterator[Identity]:
             _text(principal, "id") if principal else None,
             principal is None or principal.get("accountEnabled") is not False,
             tuple(map(_credential, mine)) if known else None,
+            tuple(_passwords(one)) if "passwordCredentials" in one else None,
         )
     for _, one in export.of("identities"):
         own = {**_mapping(one.get("properties")), **one}
@@ -225,6 +236,19 @@ def _belongs(file: str, client: str, object_id: str, *, alone: bool) -> bool:
     """`az ad app federated-credential list` does not say whose they are; the file's name may."""
     named = {one.lower() for one in _GUID.findall(file)}
     return bool({client.lower(), object_id.lower()} & named) if named else alone
+
+
+def _passwords(application: dict[str, Any]) -> Iterator[Password]:
+    """Those that say when they end, as `az ad app show` prints them."""
+    listed = application["passwordCredentials"]
+    for one in listed if isinstance(listed, list) else ():
+        own = _mapping(one)
+        try:
+            ends = datetime.fromisoformat(_text(own, "endDateTime"))
+        except ValueError:
+            continue
+        ends_at = (ends if ends.tzinfo else ends.replace(tzinfo=UTC)).timestamp()
+        yield Password(_text(own, "displayName") or _text(own, "keyId"), ends_at, _text(own, "hint"))
 
 
 def _credential(one: dict[str, Any]) -> Credential:

@@ -21,6 +21,14 @@ class Credential(Struct, frozen=True):
     audience: str
 
 
+class Password(Struct, frozen=True):
+    """A client secret. `ends_at` in epoch seconds; `hint` are its first characters, where they are told."""
+
+    name: str
+    ends_at: float
+    hint: str = ""
+
+
 class Identity(Struct, frozen=True):
     """An application with its service principal, or a user-assigned identity.
 
@@ -35,6 +43,7 @@ class Identity(Struct, frozen=True):
     principal_id: str | None = None
     enabled: bool = True
     credentials: tuple[Credential, ...] | None = None
+    passwords: tuple[Password, ...] | None = None
 
 
 class Service(Struct, frozen=True):

@@ -12,7 +12,7 @@ from msgspec import Struct
 class Example(Struct, frozen=True):
     """`base` is the text of the manifest or the world that `right` or `wrong` stands in for.
 
-    `given` are changes that both need beside it.
+    `given` are changes that both need beside it, in the manifest and in the world.
     """
 
     wrong: str
@@ -87,6 +87,15 @@ _MOUNT = """      - name: azure-token
           sources:
           - serviceAccountToken: {path: azure-identity-token, %s}
 """
+
+
+def _secret(life: str) -> Example:
+    """A client secret in the world, and a gateway that signs in with it; the right one lives half a year."""
+    before = "        federatedIdentityCredentials:\n" + _CREDENTIAL
+    secret = "        clientSecrets: [{name: gateway, value: not-a-real-secret, expiresIn: %s}]\n"
+    signs_in = _APP + "  config.service.auth.azureAd.clientSecret: not-a-real-secret\n"
+    return Example(secret % life + before, secret % "180d" + before, before, "world", ((_AUTH, signs_in),))
+
 
 EXAMPLES: dict[str, Example] = {
     "WI001": _manifest("    metadata:\n      labels:\n        app: apim-gateway\n", _POD),
@@ -189,6 +198,18 @@ EXAMPLES: dict[str, Example] = {
         _APP + "  config.service.auth.azureAd.clientSecret: not-a-real-secret\n",
         _AUTH,
     ),
+    "GW014": _manifest(
+        '  config.service.auth: "GatewayKey on-prem&202612312359&c2lnbmF0dXJl"\n',
+        '  config.service.auth: "GatewayKey on-prem&202701302359&c2lnbmF0dXJl"\n',
+        _AUTH,
+    ),
+    "GW015": _manifest(
+        '  config.service.auth: "GatewayKey on-prem&202701060000&c2lnbmF0dXJl"\n',
+        '  config.service.auth: "GatewayKey on-prem&202701302359&c2lnbmF0dXJl"\n',
+        _AUTH,
+    ),
+    "GW016": _secret("0s"),
+    "GW017": _secret("14d"),
     "GW010": _manifest('  gateway.name: "=on-prem"\n', "  gateway.name: on-prem\n"),
     "GW011": _manifest("  config.service.endpoint: https://contoso.azure-api.net\n", _ENDPOINT),
     "GW012": _manifest("  gateway.name: <gateway-name>\n", "  gateway.name: on-prem\n"),

@@ -98,9 +98,15 @@ class Workload(Struct, frozen=True):
 
 
 class Objects:
-    """The manifests of one look, by kind and name, and what they must agree with."""
+    """The manifests of one look, by kind and name, and what they must agree with.
 
-    def __init__(self, manifests: list[Manifest], cloud: Cloud | None = None) -> None:
+    `now` in epoch seconds; without it nothing is said of what ends by itself.
+    """
+
+    def __init__(
+        self, manifests: list[Manifest], cloud: Cloud | None = None, now: float | None = None
+    ) -> None:
+        self.now = now
         self.manifests = manifests
         self.cloud = cloud or Cloud("nothing")
         self.workloads = [found for one in manifests if (found := _workload(one)) is not None]

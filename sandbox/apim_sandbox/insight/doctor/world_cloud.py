@@ -4,24 +4,33 @@ from collections.abc import Iterator
 
 from apim_emulators.arm.builtin_roles import BUILTIN_ROLES
 from apim_emulators.core.rbac import DenyAssignment, Permission, RoleAssignment, RoleDefinition, role_guid
-from apim_sandbox.insight.doctor.cloud import Access, Cloud, Cluster, Credential, Identity, Service, Webhook
+from apim_sandbox.insight.doctor.cloud import (
+    Access,
+    Cloud,
+    Cluster,
+    Credential,
+    Identity,
+    Password,
+    Service,
+    Webhook,
+)
 from apim_sandbox.world import model, resolve
 from apim_sandbox.world.resolve import services
 
 
-def from_world(world: model.World, source: str = "the world") -> Cloud:
-    """All of it is known."""
+def from_world(world: model.World, source: str = "the world", *, now: float = 0.0) -> Cloud:
+    """All of it is known; what ends counts from `now`, as if the world began then."""
     return Cloud(
         source=source,
         tenants=tuple(name for one in world.tenants for name in (one.id, one.name)),
-        identities=tuple(_identities(world)),
+        identities=tuple(_identities(world, now)),
         services=tuple(_services(world)),
         clusters=tuple(_cluster(one) for one in world.clusters),
         access=_access(world),
     )
 
 
-def _identities(world: model.World) -> Iterator[Identity]:
+def _identities(world: model.World, now: float) -> Iterator[Identity]:
     for tenant in world.tenants:
         for one in tenant.applications:
             principal = one.service_principal
@@ -33,6 +42,10 @@ def _identities(world: model.World) -> Iterator[Identity]:
                 principal.object_id if principal else "",
                 principal.enabled if principal else True,
                 _credentials(one.federated_identity_credentials),
+                tuple(
+                    Password(each.name, now + each.expires_in, (each.value or "")[:3])
+                    for each in one.client_secrets
+                ),
             )
     for subscription in world.subscriptions:
         for group in subscription.resource_groups:

@@ -106,6 +106,42 @@ def changed(file: str, **values: Any) -> dict[str, Any]:
     return files
 
 
+SECRET = """  config.service.auth: azureAdApp
+  config.service.auth.azureAd.clientId: 33333333-3333-4333-8333-333333333333
+  config.service.auth.azureAd.clientSecret: abcdefgh
+"""
+OTHER = {"displayName": "other", "hint": "xyz", "keyId": "2", "endDateTime": "2028-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("end", "others", "expected"),
+    [
+        (
+            "2026-12-31T23:59:59Z", [OTHER],
+            [("GW016", 'client secret "gateway" of apim-gateway ended at 2026-12-31 23:59 UTC')],
+        ),
+        (
+            "2027-01-21T00:00:00.1234567Z", [OTHER],
+            [("GW017", 'client secret "gateway" of apim-gateway ends at 2027-01-21 00:00 UTC, in 20 days')],
+        ),
+        ("2027-12-31T00:00:00Z", [], []),
+        ("never", [], []),
+    ],
+)  # fmt: skip
+def test_a_client_secret_that_ends_is_found_by_its_hint(
+    end: str, others: list[Any], expected: list[tuple[str, str]]
+) -> None:
+    """`az ad app show` lists the secrets; another one that lives longer is no help."""
+    mine = {"displayName": "gateway", "hint": "abc", "keyId": "1", "endDateTime": end}
+    files = changed("app.json", passwordCredentials=[mine, *others])
+    cloud = from_files([(name, json.dumps(value).encode()) for name, value in files.items()], "azure")
+    text = Path("examples/article/gateway.yaml").read_text(encoding="utf-8")
+    parsed = documents.parse(text.replace("  config.service.auth: workloadIdentity\n", SECRET), "g.yaml")
+    manifests = [found for one in parsed if (found := Manifest.of(one)) is not None]
+    new_year = 1798761600.0  # 2027-01-01T00:00:00Z
+    assert [(one.rule, one.message) for one in check(manifests, cloud, now=new_year)] == expected
+
+
 def test_nothing_is_found_in_an_export_that_fits() -> None:
     """Everything is known, and everything agrees."""
     assert looked(exported()) == []

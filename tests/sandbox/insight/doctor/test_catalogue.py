@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from apim_emulators.core.clock import VIRTUAL_EPOCH
 from apim_sandbox import documents
 from apim_sandbox.insight.doctor import Finding, Manifest, check
 from apim_sandbox.insight.doctor.world_cloud import from_world
@@ -25,7 +26,6 @@ FOUND_BY_NONE = {
     "configuration/throttled": "how many requests a service lets through stands in no manifest and no export",
     "configuration/tier-without-gateways": "the service is nobody's until somebody makes a gateway in it; a "
     "manifest that names one of such a tier is found (AZ002)",
-    "entra/client-secret-expired": "the secret is good when it is looked at: it ends later",
     "entra/credential-limit": "twenty are allowed, and no manifest names it: the next is refused",
     "entra/credentials-written-in-parallel": "each of the two is right: it is when they are written",
     "webhook/ca-bundle-not-written": "the role is missed when the CA is made anew, not before",
@@ -41,6 +41,7 @@ FOUND_BY = {
     "configuration/endpoint-of-v1": "GW011",
     "configuration/endpoint-of-other-service": "AZ003 AZ007",
     "entra/client-id-is-object-id": "FC001",
+    "entra/client-secret-expired": "GW017",
     "entra/client-secret-wrong": "GW013",
     "entra/tenant-common": "FC002 WI016",
     "rbac/reader-at-other-gateway": "AZ005",
@@ -113,8 +114,8 @@ FOUND_BY = {
 def findings(loaded: Loaded, *, with_cause: bool) -> list[Finding]:
     path, text = loaded.manifest(with_cause=with_cause)
     manifests = [Manifest.of(one) for one in documents.parse(text, path)]
-    world = from_world(loaded.world(with_cause=with_cause))
-    return check([one for one in manifests if one is not None], world)
+    world = from_world(loaded.world(with_cause=with_cause), now=VIRTUAL_EPOCH)
+    return check([one for one in manifests if one is not None], world, now=VIRTUAL_EPOCH)
 
 
 @pytest.mark.parametrize("loaded", STATIC, ids=lambda one: one.scenario.id)
