@@ -2,6 +2,8 @@
 
 import re
 
+from msgspec import Struct
+
 from apim_emulators.core.events import PodAdmitted, ResourceChanged
 from apim_sandbox.insight.causes.facts import Failure, place_of, pod_place
 from apim_sandbox.insight.explanation import Explanation, Fact, Mend
@@ -124,73 +126,89 @@ def _expiration_place(failure: Failure, event: PodAdmitted) -> str:
     )
 
 
+class _Call(Struct, frozen=True):
+    """Why the API server could not call the webhook, by what its message holds in lower case."""
+
+    pattern: str
+    cause: str
+    words: str
+    mend: str
+
+
+_RENEW = "let the webhook renew it (without --disable-cert-rotation), or let who keeps the Secret do it"
+_CALLS = (
+    _Call(
+        "has expired or is not yet valid.* is after ",
+        "webhook-certificate-expired", "its certificate has expired", _RENEW,
+    ),
+    _Call(
+        "has expired or is not yet valid",
+        "webhook-certificate-not-yet-valid", "its certificate is not valid yet", _RENEW,
+    ),
+    _Call(
+        "certificate is valid for|not valid for any names",
+        "webhook-certificate-name", "its certificate is for another name",
+        "let the webhook make it, or make it for the name of the webhook's service",
+    ),
+    _Call(
+        "unknown authority",
+        "webhook-tls", "its certificate is not of the CA in caBundle",
+        "let the webhook's rotator write caBundle, and nobody else keep it or the Secret",
+    ),
+    _Call(
+        "root certificates",
+        "webhook-ca-bundle", "caBundle holds no certificate",
+        "leave caBundle out and let the webhook's certificate rotator write it",
+    ),
+    _Call(
+        "certificate|x509|tls",
+        "webhook-tls", "the API server does not trust its certificate",
+        "let the certificate rotator write caBundle, or restart the webhook",
+    ),
+    _Call(
+        "deadline|timeout|timed out",
+        "webhook-timeout", "it did not answer in time",
+        "open the way from the control plane to port 9443, or give the webhook more memory and CPU",
+    ),
+    _Call(
+        "http response to https",
+        "webhook-not-https", "something else answers on its port", "free port 9443 in the pod",
+    ),
+    _Call("", "webhook-unreachable", "nobody answers", "bring the webhook's pods back"),
+)  # fmt: skip
+_LET_IT_WRITE = (
+    "let the webhook write caBundle: ClusterRole azure-wi-webhook-manager-role must let it update "
+    "mutatingwebhookconfigurations"
+)
+_KEPT_BY_OTHERS = (
+    "a Secret or configuration that GitOps tools or a second installation keep too "
+    "(Azure/azure-workload-identity#814, #856)."
+)
+_CUT_OFF = (
+    "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
+    "Azure/azure-workload-identity#863)."
+)
+
+
 def not_called(failure: Failure, event: PodAdmitted) -> Explanation:
     """failurePolicy Fail and no webhook: no pod at all."""
     # The call's address holds words of its own: ...svc:443/mutate-v1-pod?timeout=10s
     reason = re.sub(r'post "[^"]*"', "", event.reason.lower())
-    forbidden = _may_not_write(failure)
-    if "has expired or is not yet valid" in reason:
-        late = " is after " in reason
-        cause, words, mend = (
-            "webhook-certificate-expired" if late else "webhook-certificate-not-yet-valid",
-            f"its certificate {'has expired' if late else 'is not valid yet'}",
-            "let the webhook renew it (without --disable-cert-rotation), or let who keeps the Secret do it",
-        )
-    elif "certificate is valid for" in reason or "not valid for any names" in reason:
-        cause, words, mend = (
-            "webhook-certificate-name",
-            "its certificate is for another name",
-            "let the webhook make it, or make it for the name of the webhook's service",
-        )
-    elif "unknown authority" in reason:
-        cause, words, mend = (
-            "webhook-tls",
-            "its certificate is not of the CA in caBundle",
-            "let the webhook write caBundle: ClusterRole azure-wi-webhook-manager-role must let it update "
-            "mutatingwebhookconfigurations"
-            if forbidden
-            else "let the webhook's rotator write caBundle, and nobody else keep it or the Secret",
-        )
-    elif "root certificates" in reason:
-        cause, words, mend = (
-            "webhook-ca-bundle",
-            "caBundle holds no certificate",
-            "leave caBundle out and let the webhook's certificate rotator write it",
-        )
-    elif "certificate" in reason or "x509" in reason or "tls" in reason:
-        cause, words, mend = (
-            "webhook-tls",
-            "the API server does not trust its certificate",
-            "let the certificate rotator write caBundle, or restart the webhook",
-        )
-    elif "deadline" in reason or "timeout" in reason or "timed out" in reason:
-        cause, words, mend = (
-            "webhook-timeout",
-            "it did not answer in time",
-            "open the way from the control plane to port 9443, or give the webhook more memory and CPU",
-        )
-    elif "http response to https" in reason:
-        cause, words, mend = (
-            "webhook-not-https",
-            "something else answers on its port",
-            "free port 9443 in the pod",
-        )
-    else:
-        cause, words, mend = "webhook-unreachable", "nobody answers", "bring the webhook's pods back"
+    call = next(one for one in _CALLS if re.search(one.pattern, reason))
+    untrusted = call.cause == "webhook-tls"
+    forbidden = _may_not_write(failure) if untrusted else ""
     return Explanation(
-        cause=cause,
+        cause=call.cause,
         hop=2,
-        headline=f"Pod {event.pod} was not created (hop 2): the webhook can't be called, {words}.",
+        headline=f"Pod {event.pod} was not created (hop 2): the webhook can't be called, {call.words}.",
         facts=(
             *((Fact("API server says", event.reason),) if event.reason else ()),
-            *((Fact("webhook says", forbidden),) if forbidden and cause == "webhook-tls" else ()),
+            *((Fact("webhook says", forbidden),) if forbidden else ()),
         ),
-        mends=(Mend("cluster", mend, "azure-workload-identity-system"),),
-        seen_in_the_field="a Secret or configuration that GitOps tools or a second installation keep too "
-        "(Azure/azure-workload-identity#814, #856)."
-        if cause.startswith(("webhook-tls", "webhook-c"))
-        else "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
-        "Azure/azure-workload-identity#863).",
+        mends=(Mend("cluster", _LET_IT_WRITE if forbidden else call.mend, "azure-workload-identity-system"),),
+        seen_in_the_field=_KEPT_BY_OTHERS
+        if call.cause.startswith(("webhook-tls", "webhook-c"))
+        else _CUT_OFF,
     )
 
 
