@@ -13,7 +13,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("apim",),
     label="assumed",
     source="self-hosted-gateway#316 (a configuration of no use); the snapshot's form is ours",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_corrupt_snapshot_keeps_a_gateway_from_starting",
+    witness="tests/sandbox/faults/meaning/test_apim.py::test_a_corrupt_snapshot_keeps_a_gateway_from_starting",
     scoped_by=("gateway",),
 )
 @dataclass(frozen=True, slots=True)

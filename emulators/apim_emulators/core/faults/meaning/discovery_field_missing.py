@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("oidc", "entra"),
     label="observed",
     source="MSAL for Node: endpoints_resolution_error; MSAL Go, authority.go Validate",
-    witness="tests/sandbox/faults/test_meaning.py::test_discovery_without_jwks_uri_is_refused",
+    witness="tests/sandbox/faults/meaning/test_issuer.py::test_discovery_without_jwks_uri_is_refused",
 )
 @dataclass(frozen=True, slots=True)
 class DiscoveryFieldMissing(MeaningFault):

@@ -13,7 +13,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("oidc", "entra"),
     label="observed",
     source="azure-workload-identity#1232 (JWKS uploaded by hand)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_dropped_kid_is_not_found",
+    witness="tests/sandbox/faults/meaning/test_issuer.py::test_a_dropped_kid_is_not_found",
 )
 @dataclass(frozen=True, slots=True)
 class DroppedKid(MeaningFault):

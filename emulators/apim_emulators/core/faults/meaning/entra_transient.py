@@ -13,7 +13,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("entra",),
     label="observed",
     source="azure-sdk-for-python#14241 (the outage of 2020-09-28)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_transient_error_is_entras_own_and_passes",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_a_transient_error_is_entras_own_and_passes",
     scoped_by=("tenant",),
 )
 @dataclass(frozen=True, slots=True)

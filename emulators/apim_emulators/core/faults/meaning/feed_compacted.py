@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register
     targets=("apim",),
     label="assumed",
     source="that a gateway falls back to a snapshot is known, the answer is ours",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_compacted_feed_makes_a_gateway_take_a_snapshot",
+    witness="tests/sandbox/faults/meaning/test_apim.py::test_a_compacted_feed_makes_a_gateway_take_a_snapshot",
     scoped_by=("gateway",),
 )
 @dataclass(frozen=True, slots=True)

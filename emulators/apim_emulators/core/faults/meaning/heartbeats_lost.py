@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register
     targets=("apim",),
     label="observed",
     source="API Management changelog, February 2024 (no heartbeats shown with Entra authentication)",
-    witness="tests/sandbox/faults/test_meaning.py::test_lost_heartbeats_leave_a_gateway_without_instances",
+    witness="tests/sandbox/faults/meaning/test_apim.py::test_lost_heartbeats_leave_a_gateway_without_instances",
     scoped_by=("gateway",),
 )
 @dataclass(frozen=True, slots=True)

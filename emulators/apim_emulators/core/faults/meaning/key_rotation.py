@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("oidc", "entra"),
     label="observed",
     source="azure-docs#122497 (AKS rotates its key); azure-workload-identity#1232",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_key_rotation_without_overlap_breaks_tokens_in_use",
+    witness="tests/sandbox/faults/meaning/test_issuer.py::test_a_key_rotation_without_overlap_breaks_tokens_in_use",
     once=True,
 )
 @dataclass(frozen=True, slots=True)

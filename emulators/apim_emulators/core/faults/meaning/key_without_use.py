@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register
     targets=("oidc",),
     label="observed",
     source="a public report of 2021 (AADSTS700027)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_key_without_use_is_passed_over",
+    witness="tests/sandbox/faults/meaning/test_issuer.py::test_a_key_without_use_is_passed_over",
 )
 @dataclass(frozen=True, slots=True)
 class KeyWithoutUse(MeaningFault):

@@ -15,7 +15,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("entra",),
     label="observed",
     source="MSAL.PS#28; the limit is not public",
-    witness="tests/sandbox/faults/test_meaning.py::test_loop_detection_stops_a_client_that_repeats_itself",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_loop_detection_stops_a_client_that_repeats_itself",
     scoped_by=("tenant",),
 )
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("arm", "graph", "entra"),
     label="documented",
     source="Azure RBAC troubleshooting (10 min); azure-workload-identity#273 (credentials)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_role_acts_when_it_has_propagated_to_the_tick",
+    witness="tests/sandbox/faults/meaning/test_directory_and_roles.py::test_a_role_acts_when_it_has_propagated_to_the_tick",
 )
 @dataclass(frozen=True, slots=True)
 class PropagationDelay(MeaningFault):

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("cluster",),
     label="documented",
     source="k8s.io pkg/kubelet/token/token_manager.go",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_token_that_is_not_renewed_expires",
+    witness="tests/sandbox/faults/meaning/test_cluster_and_clocks.py::test_a_token_that_is_not_renewed_expires",
 )
 @dataclass(frozen=True, slots=True)
 class RenewalFails(MeaningFault):

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("arm",),
     label="documented",
     source="Azure RBAC; self-hosted-gateway PR #371 (403 while running)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_revoked_role_ends_and_comes_back",
+    witness="tests/sandbox/faults/meaning/test_directory_and_roles.py::test_a_revoked_role_ends_and_comes_back",
 )
 @dataclass(frozen=True, slots=True)
 class RevokedRole(MeaningFault):

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("cluster", "oidc", "webhook", "entra", "graph", "arm", "apim", "gateway"),
     label="observed",
     source="crc#1198, docker/for-mac#17 (after sleep); MSAL .NET#4951",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_clock_is_skewed_for_as_long_as_the_fault_lasts",
+    witness="tests/sandbox/faults/meaning/test_cluster_and_clocks.py::test_a_clock_is_skewed_for_as_long_as_the_fault_lasts",
 )
 @dataclass(frozen=True, slots=True)
 class SkewedClock(Fault):

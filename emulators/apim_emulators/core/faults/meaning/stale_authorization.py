@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("apim",),
     label="documented",
     source="Azure RBAC troubleshooting: a managed identity's groups are cached for about 24 hours",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_stale_verdict_outlives_the_role_by_its_age",
+    witness="tests/sandbox/faults/meaning/test_apim.py::test_a_stale_verdict_outlives_the_role_by_its_age",
     scoped_by=("gateway",),
 )
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register
     targets=("apim",),
     label="observed",
     source="self-hosted-gateway#328 (an API missing while the sync is healthy)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_stale_configuration_hides_a_change",
+    witness="tests/sandbox/faults/meaning/test_apim.py::test_a_stale_configuration_hides_a_change",
     scoped_by=("gateway",),
 )
 @dataclass(frozen=True, slots=True)

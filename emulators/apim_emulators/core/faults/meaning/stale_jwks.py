@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register
     targets=("entra",),
     label="observed",
     source="azure-workload-identity#1232; how long Entra keeps keys is not public",
-    witness="tests/sandbox/faults/test_meaning.py::test_stale_keys_refuse_a_token_of_a_new_key",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_stale_keys_refuse_a_token_of_a_new_key",
 )
 @dataclass(frozen=True, slots=True)
 class StaleJwks(MeaningFault):

@@ -14,7 +14,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("entra",),
     label="observed",
     source="tried with each client: MSAL for Python raises TypeError, MSAL Go refuses",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_token_answer_can_lack_a_member_or_give_it_as_text",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_a_token_answer_can_lack_a_member_or_give_it_as_text",
     scoped_by=("tenant",),
 )
 @dataclass(frozen=True, slots=True)

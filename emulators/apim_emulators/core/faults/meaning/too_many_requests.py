@@ -15,7 +15,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("entra",),
     label="observed",
     source="MSAL .NET#2855; the limits are not public",
-    witness="tests/sandbox/faults/test_meaning.py::test_too_many_requests_get_plain_text",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_too_many_requests_get_plain_text",
     scoped_by=("tenant",),
 )
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("webhook",),
     label="observed",
     source="azure-workload-identity#856, #1023 (a webhook without its rights refuses)",
-    witness="tests/sandbox/faults/test_meaning.py::test_a_webhook_that_denies_keeps_pods_from_being_made",
+    witness="tests/sandbox/faults/meaning/test_cluster_and_clocks.py::test_a_webhook_that_denies_keeps_pods_from_being_made",
 )
 @dataclass(frozen=True, slots=True)
 class WebhookDenies(MeaningFault):

@@ -15,7 +15,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("entra",),
     label="documented",
     source="MSAL .NET rewrites the token host to preferred_network; AADSTS50049",
-    witness="tests/sandbox/faults/test_meaning.py::test_instance_discovery_can_name_another_host",
+    witness="tests/sandbox/faults/meaning/test_entra.py::test_instance_discovery_can_name_another_host",
 )
 @dataclass(frozen=True, slots=True)
 class WrongInstance(MeaningFault):

@@ -12,7 +12,7 @@ from apim_emulators.core.faults.registry import register, told
     targets=("oidc", "entra"),
     label="observed",
     source="azure-workload-identity#1350; MSAL for Node and Go refuse it",
-    witness="tests/sandbox/faults/test_meaning.py::test_discovery_that_names_another_issuer_is_refused",
+    witness="tests/sandbox/faults/meaning/test_issuer.py::test_discovery_that_names_another_issuer_is_refused",
 )
 @dataclass(frozen=True, slots=True)
 class WrongIssuer(MeaningFault):
