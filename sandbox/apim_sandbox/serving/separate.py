@@ -68,6 +68,8 @@ async def run_emulators(options: ServeOptions) -> None:
             f"no emulator is called {', '.join(sorted(unknown))}; there are {', '.join(EMULATORS)}"
         )
     world = load_world(options.world_file)
+    signing_key = options.signing_key.read_text() if options.signing_key else None
+    published_keys = options.published_keys.read_text() if options.published_keys else None
     authority = CertificateAuthority(options.state.path / "ca", issuer_hosts(world))
     bound = listen(options.port, "--listen", options.host)
     headers = {"authorization": f"Bearer {options.token}"} if options.token else {}
@@ -85,10 +87,10 @@ async def run_emulators(options: ServeOptions) -> None:
         http = await stack.enter_async_context(live_client(options.proxy, authority.client_context()))
         around = live_surroundings(options.state, clock, journal, http, faults)
         assembly = Assembly(world, around)
-        if options.signing_key is not None:
-            assembly.signing_key = options.signing_key.read_text()
-        if options.published_keys is not None:
-            assembly.published_keys = options.published_keys.read_text()
+        if signing_key is not None:
+            assembly.signing_key = signing_key
+        if published_keys is not None:
+            assembly.published_keys = published_keys
         for name in EMULATORS:
             if name in options.emulators:
                 assembly.add(name)

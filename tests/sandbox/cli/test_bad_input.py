@@ -55,6 +55,14 @@ def test_a_bare_status_is_explained_where_no_journal_can_have_such_a_record(cli:
     assert ended.out.startswith("Forbidden: the configuration API refuses\n")
 
 
+@pytest.mark.parametrize("address", ["foo", "127.0.0.1", "127.0.0.1:x", ":1", "127.0.0.1:65536"])
+def test_an_address_that_is_none(cli: Cli, address: str) -> None:
+    """The sandbox's own parts are started by people too, in containers of theirs."""
+    status, out, err = cli("serve", "oidc", "--control", "http://control", "--listen", address)
+    assert (status, out) == (USAGE, "")
+    assert f"Invalid value for --listen: {address!r} is not ADDRESS:PORT, such as 127.0.0.1:0" in err
+
+
 def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
     missing = tmp_path / "none.yaml"
     message = f"error: {missing}: can't be read: No such file or directory\n"
