@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from apim_sandbox.client.aio.sandbox import AsyncSandbox
 
 POLL_EVERY = 10.0  # seconds of the sandbox's time
-PATIENCE = 5.0  # seconds of real time in which what is due must have happened
+PATIENCE = 15.0  # seconds of real time in which what is due must have happened
 
 
 class AsyncGateway:

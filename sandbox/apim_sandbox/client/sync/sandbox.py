@@ -324,20 +324,22 @@ class Sandbox:
     ) -> Record:
         """The first record after `since` for which `wanted` holds.
 
-        Raises `SandboxError` naming `what` after `timeout` seconds of real time.
+        Raises `SandboxError` naming `what`, and what came instead, after `timeout` seconds of real time.
         """
-        time = SystemTime()
+        time, kinds = SystemTime(), list[str]()
         end = time.tick() + timeout
         with closing(self.follow(since, timeout=timeout)) as records:
             try:
                 for record in records:
                     if wanted(record):
                         return record
+                    kinds.append(record.kind)
                     if time.tick() > end:
                         break
             except TimeoutError:
                 pass  # said below, with what was waited for
-        raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come")
+        came = f"of {len(kinds)} other records the last is {kinds[-1]}" if kinds else "nothing else came"
+        raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come; {came}")
 
     def explain(self, since: int | None = None, target: str | None = None) -> "Explanation | None":
         """Why something is broken, None when nothing is; `target` names a pod, request or record."""
