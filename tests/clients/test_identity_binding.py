@@ -75,6 +75,7 @@ def test_a_pod_that_does_not_opt_in_is_refused_by_entra(bound: Sandbox) -> None:
 
 def test_the_token_proxy_answers_to_its_own_name_and_ca_alone(bound: Sandbox) -> None:
     """Neither another server name nor the sandbox's own CA will do."""
+    bound.apply([EXAMPLE / "rbac.yaml"])
     with bound.attach("orders/orders", [OPT_IN]) as pod:
         variables = inside(pod)
         url = variables["AZURE_KUBERNETES_TOKEN_PROXY"]

@@ -18,6 +18,7 @@ from apim_emulators.core.events import GatewayChanged, PodChanged
 from apim_sandbox.cli.environment import SHELLS, assignments
 from apim_sandbox.cli.listing import BY_NAME, changes
 from apim_sandbox.cli.problems import BAD_INPUT
+from apim_sandbox.cli.run import ephemeral_sandbox
 from apim_sandbox.client import Sandbox
 from apim_sandbox.examples import article_manifest
 from apim_sandbox.pointing import CLIENTS
@@ -466,17 +467,19 @@ def test_status_and_apply_speak_to_programs(cli: Cli, here: Sandbox, pod: str, t
     ]
 
 
-@pytest.mark.usefixtures("here")
-def test_what_was_applied_is_deleted(cli: Cli, pod: str, tmp_path: Path) -> None:
-    """Last, since the others need the pod."""
+def test_what_was_applied_is_deleted(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a sandbox of its own, since the other tests need the pod."""
     file = tmp_path / "gateway.yaml"
     file.write_text(article_manifest()[1])
-    ended = cli("delete", "-f", file)
-    assert (ended.status, ended.err) == (0, "")
-    assert "deployment/apim-gateway deleted" in ended.out.splitlines()
-    assert cli("get", "pods").out == "No pods.   Next:  apim-sandbox apply -f FILE\n"
-    assert cli("delete", "-f", file).out == "Nothing that these manifests name is there.\n"
-    assert only(cli("delete", "-f", file, "--json")) == []
+    with ephemeral_sandbox() as sandbox:
+        monkeypatch.setenv("APIM_SANDBOX_STATE_DIR", sandbox.instance.state_dir)
+        sandbox.apply([file])
+        ended = cli("delete", "-f", file)
+        assert (ended.status, ended.err) == (0, "")
+        assert "deployment/apim-gateway deleted" in ended.out.splitlines()
+        assert cli("get", "pods").out == "No pods.   Next:  apim-sandbox apply -f FILE\n"
+        assert cli("delete", "-f", file).out == "Nothing that these manifests name is there.\n"
+        assert only(cli("delete", "-f", file, "--json")) == []
 
 
 # --- a session as a scenario
