@@ -101,7 +101,7 @@ def run_scenarios(
 def _watched(terminal: Terminal, scenarios: Sequence[Loaded], running: Iterable[Proof]) -> Iterator[Proof]:
     """The proofs as they come: on a terminal above a table that fills, in a log after one line."""
     if not terminal.color:
-        with progress(terminal, f"running {len(scenarios)} scenarios"):
+        with progress(terminal, f"running {report.counted(len(scenarios))}"):
             yield from running
         return
     from rich.live import Live
@@ -130,7 +130,7 @@ def list_scenarios(paths: Sequence[str], on: On | None = None) -> int:
     terminal.print(
         [
             line(
-                f"{len(scenarios)} scenarios"
+                report.counted(len(scenarios))
                 + (f"; {len(named) - len(scenarios)} can't run on {on}" if on else "")
                 + ".   Next:  ",
                 ("apim-sandbox scenario show ID", "command"),

@@ -19,6 +19,7 @@ from apim_sandbox.insight.hop import Detail, Hop
 from apim_sandbox.insight.walk import Walk
 from apim_sandbox.scenario.checks import Verdict
 from apim_sandbox.scenario.picture import picture
+from apim_sandbox.scenario.report import counted
 from apim_sandbox.scenario.runner import Result, told_walk
 from apim_sandbox.scenario.style import STYLE
 
@@ -63,7 +64,7 @@ def _summary(results: Sequence[Result]) -> Iterator[str]:
         yield f" <b class=failed>{failed} failed</b>"
     if skipped:
         yield f" <b class=skipped>{skipped} skipped</b>"
-    yield f" <span>of {len(results)} scenarios, {took:.1f} s</span></p><nav>"
+    yield f" <span>of {counted(len(results))}, {took:.1f} s</span></p><nav>"
     ordered = sorted(results, key=lambda one: one.scenario.folder)
     for folder, group in groupby(ordered, key=lambda one: one.scenario.folder):
         mine = list(group)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -11,6 +12,7 @@ from apim_sandbox.cli.render.explanation import explanation_lines
 from apim_sandbox.cli.render.line import EMPTY, Line, Style, line, paragraph
 from apim_sandbox.cli.render.tables import table
 from apim_sandbox.cli.render.walk import render as walk_lines
+from apim_sandbox.scenario import catalogue
 from apim_sandbox.scenario.checks import Verdict
 from apim_sandbox.scenario.load import Loaded
 from apim_sandbox.scenario.model import Scenario
@@ -20,21 +22,26 @@ from apim_sandbox.scenario.runner import Result, told_walk
 BAR = 20
 
 
+def counted(number: int) -> str:
+    """So many scenarios."""
+    return f"{number} scenario" + ("s" if number != 1 else "")
+
+
 def summary(results: Sequence[Result], took: float) -> list[Line]:
     """A line a folder, then what failed, then the count; the counts come last. `took` is real seconds."""
     lines: list[Line] = []
     folders = Counter(result.scenario.folder for result in results)
     width = max((len(name) for name in folders), default=0) + 1
-    for folder in sorted(folders):
-        mine = [result for result in results if result.scenario.folder == folder]
+    for name in sorted(folders):
+        mine = [result for result in results if result.scenario.folder == name]
         passed, ran = sum(result.passed for result in mine), sum(not result.skipped for result in mine)
         spent = sum(result.took for result in mine)
         full = BAR * passed // max(ran, 1)
         bar = "█" * full + "░" * (BAR - full)
-        counted = f"{passed:>3} of {ran:<3}"
+        share = f"{passed:>3} of {ran:<3}"
         lines.append(
             line(
-                f"  {folder + '/':<{width}}  {counted}  ",
+                f"  {name + '/':<{width}}  {share}  ",
                 (bar, "ok" if passed == ran else "failed"),
                 f"  {spent:.1f} s",
             )
@@ -65,13 +72,13 @@ def under_way(scenarios: Sequence[Loaded], results: Sequence[Result]) -> list[Li
     done = Counter(result.scenario.folder for result in results)
     failed = Counter(result.scenario.folder for result in results if result.failed)
     width = max((len(name) for name in totals), default=0) + 1
-    for folder in sorted(totals):
-        full = BAR * done[folder] // totals[folder]
+    for name in sorted(totals):
+        full = BAR * done[name] // totals[name]
         bar = "█" * full + "░" * (BAR - full)
-        style: Style = "failed" if failed[folder] else "ok" if done[folder] == totals[folder] else "info"
-        bad = f"  {failed[folder]} failed" if failed[folder] else ""
-        counted = f"  {folder + '/':<{width}}  {done[folder]:>3} of {totals[folder]:<3}  "
-        lines.append(line(counted, (bar, style), (bad, "failed")))
+        style: Style = "failed" if failed[name] else "ok" if done[name] == totals[name] else "info"
+        bad = f"  {failed[name]} failed" if failed[name] else ""
+        share = f"  {name + '/':<{width}}  {done[name]:>3} of {totals[name]:<3}  "
+        lines.append(line(share, (bar, style), (bad, "failed")))
     return lines
 
 
@@ -85,12 +92,18 @@ def failure(result: Result) -> list[Line]:
         lines += _verdict(verdict)
     if result.explanation is not None:
         lines.append(line("  explain   ", result.explanation.headline))
-    lines.append(line("  Next:     ", (f"apim-sandbox scenario run {scenario.id} --walk", "command")))
+    lines.append(line("  Next:     ", (f"apim-sandbox scenario run {_word(result)} --walk", "command")))
     return lines
 
 
+def _word(result: Result) -> str:
+    """What names it on the command line: in the catalogue its id, elsewhere its file."""
+    mine = not Path(result.file).resolve().is_relative_to(catalogue.folder().resolve())
+    return result.file if result.file and mine else result.scenario.id
+
+
 def _verdict(verdict: Verdict) -> list[Line]:
-    at = f"at {verdict.at:g} s"
+    at = f"at {round(verdict.at, 1):g} s"
     return [
         line(f"  {verdict.what}, {at}" + (f"   {verdict.place}" if verdict.place else "")),
         *paragraph(f"expected  {verdict.expected}", indent=4, hanging=10),
@@ -107,7 +120,7 @@ def _total(results: Sequence[Result], took: float) -> Line:
     if skipped:
         parts.append(f"{skipped} skipped")
     return line(
-        (f"{', '.join(parts)} of {len(results)} scenarios", "failed" if failed else "ok"), f" ({took:.1f} s)."
+        (f"{', '.join(parts)} of {counted(len(results))}", "failed" if failed else "ok"), f" ({took:.1f} s)."
     )
 
 

@@ -59,6 +59,7 @@ class Result(Redacted, frozen=True):
     records: tuple[Record, ...] = ()
     took: float = 0.0
     on: On = "embedded"
+    file: str = ""  # where the scenario was read from
 
     @property
     def failed(self) -> bool:
@@ -93,7 +94,8 @@ def run(
     `seed` is for virtual time. Raises `InstanceError` where `site` is a cluster that is not up.
     """
     scenario, on = loaded.scenario, site.on
-    nothing = Result(scenario, seed, with_cause, on=on)
+    file = loaded.document.file
+    nothing = Result(scenario, seed, with_cause, on=on, file=file)
     if reason := why_not(loaded, on):
         return replace(nothing, skipped=reason)
     progress, timer = Progress(), SystemTime()
@@ -105,7 +107,7 @@ def run(
     if result is None:
         problem = f"did not end within {limit:g} s of real time; it waited for {progress.waiting_for}"
         result = replace(nothing, problem=problem)
-    return replace(result, seed=seed, took=timer.tick() - started, on=on)
+    return replace(result, seed=seed, took=timer.tick() - started, on=on, file=file)
 
 
 def _in_virtual_time(

@@ -110,7 +110,7 @@ def test_what_cannot_run_there_is_skipped_with_its_reason(tmp_path: Path) -> Non
     result = runner.invoke(app, ["scenario", "run", str(path), "--on", "live", "--junit", str(junit)])
     assert result.exit_code == 0
     assert "skipped one   a second node is needed" in result.output
-    assert result.output.splitlines()[-1].startswith("0 passed, 1 skipped of 1 scenarios")
+    assert result.output.splitlines()[-1].startswith("0 passed, 1 skipped of 1 scenario")
     assert 'skipped="1"' in junit.read_text()
 
 
@@ -121,6 +121,6 @@ def test_list_tells_how_many_cannot_run_in_a_place() -> None:
     )
     assert "rbac/reader-denied" in listed.output
     assert "oidc/clock-ahead" not in listed.output
-    assert "1 scenarios; 1 can't run on kind." in listed.output
+    assert "1 scenario; 1 can't run on kind." in listed.output
     shown = runner.invoke(app, ["scenario", "show", "oidc/clock-ahead"])
     assert "kind      skews the signer's clock: the API server signs by the machine's time" in shown.output

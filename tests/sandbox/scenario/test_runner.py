@@ -89,7 +89,8 @@ def test_a_failure_is_reported_to_people_programs_and_ci() -> None:
     result = run(loads(one("expect:\n  - {gateway: stopped}\n"), "one.yaml"))
     text = plain(report.summary([result], 1.0))
     assert "FAILED test/one   One\n  gateway, at 15 s   one.yaml:7:5\n    expected  stopped\n" in text
-    assert text.rstrip().splitlines()[-1].startswith("0 passed, 1 failed of 1 scenarios")
+    assert "  Next:     apim-sandbox scenario run one.yaml --walk\n" in text
+    assert text.rstrip().splitlines()[-1].startswith("0 passed, 1 failed of 1 scenario")
     case = fromstring(report.junit([result])).find("testsuite/testcase")
     assert case is not None
     assert (case.get("classname"), case.get("name")) == ("scenario.test", "one")
