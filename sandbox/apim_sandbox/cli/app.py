@@ -265,7 +265,12 @@ def doctor(
         typer.Argument(help="Manifests, directories of them, - for standard input; the rules without any."),
     ] = None,
     rule: Annotated[
-        str | None, typer.Option(help="Only this rule; explain it when no files are given.", metavar="ID")
+        str | None,
+        typer.Option(
+            help="Only this rule; explain it when no files are given.",
+            metavar="ID",
+            autocompletion=completed.rules,
+        ),
     ] = None,
     helm: Annotated[
         Path | None,
@@ -317,8 +322,13 @@ def journal(
     as_json: JsonOption = False,
     since: Annotated[int, typer.Option(help="Only records after this sequence number.", min=0)] = 0,
     last: Annotated[int, typer.Option(metavar="N", help="Only the newest N of them; 0 for all.", min=0)] = 0,
-    kind: Annotated[str, typer.Option(help="Only records of a kind, such as entra.token.")] = "",
-    actor: Annotated[str, typer.Option(help="Only what an actor did, such as gateway.")] = "",
+    kind: Annotated[
+        str,
+        typer.Option(help="Only records of a kind, such as entra.token.", autocompletion=completed.kinds),
+    ] = "",
+    actor: Annotated[
+        str, typer.Option(help="Only what an actor did, such as gateway.", autocompletion=completed.actors)
+    ] = "",
     pod: Annotated[str, typer.Option(help="Only records that name a pod: NAME or NAMESPACE/NAME.")] = "",
     state_dir: StateDirOption = None,
 ) -> None:

@@ -1,5 +1,7 @@
 """What a shell offers when a word is begun; looked up only when it asks."""
 
+from glob import escape, glob
+
 
 def listings(incomplete: str) -> list[str]:
     """What `get` can list."""
@@ -27,3 +29,36 @@ def faults(incomplete: str) -> list[str]:
     from apim_sandbox.control.fault_catalogue import catalogue
 
     return [one.name for one in catalogue() if one.name.startswith(incomplete)]
+
+
+def scenarios(incomplete: str) -> list[str]:
+    """Ids and folders of the catalogue, and files of one's own."""
+    from apim_sandbox.scenario.catalogue import folder
+    from apim_sandbox.scenario.load import files_of
+
+    root = folder()
+    ids = [str(file.relative_to(root).with_suffix("")) for file in files_of(root)]
+    folders = sorted({one.partition("/")[0] for one in ids})
+    mine = sorted(glob(f"{escape(incomplete)}*/") + glob(f"{escape(incomplete)}*.yaml"))
+    return [*(name for name in (*folders, *ids) if name.startswith(incomplete)), *mine]
+
+
+def kinds(incomplete: str) -> list[str]:
+    """The kinds of the journal's records."""
+    from apim_emulators.core.events import EVENT_TYPES
+
+    return [name for name in EVENT_TYPES if name.startswith(incomplete)]
+
+
+def actors(incomplete: str) -> list[str]:
+    """Who can do something, and have a clock of its own."""
+    from apim_emulators.core.vocabulary import ACTORS
+
+    return [name for name in ACTORS if name.startswith(incomplete)]
+
+
+def rules(incomplete: str) -> list[str]:
+    """The doctor's rules."""
+    from apim_sandbox.insight.doctor import RULES
+
+    return [name for name in RULES if name.startswith(incomplete.upper())]

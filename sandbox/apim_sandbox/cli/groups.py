@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from apim_sandbox.cli import completed
 from apim_sandbox.cli.options import AsOption, JsonOption, StateDirOption
 
 clock = typer.Typer(help="The sandbox's clock.", no_args_is_help=True)
@@ -60,7 +61,12 @@ def clock_advance(
 
 @clock.command("skew", context_settings=_SIGNED)
 def clock_skew(
-    actor: Annotated[str, typer.Argument(help="Whose clock: oidc, entra, arm, apim, gateway, cluster, …")],
+    actor: Annotated[
+        str,
+        typer.Argument(
+            help="Whose clock: oidc, entra, arm, apim, gateway, cluster, …", autocompletion=completed.actors
+        ),
+    ],
     duration: Annotated[str, typer.Argument(help="How far ahead, or with - behind; 0s sets it right.")],
     as_json: JsonOption = False,
     state_dir: StateDirOption = None,

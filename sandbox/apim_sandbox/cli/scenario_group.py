@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from apim_sandbox.cli import completed
 from apim_sandbox.cli.options import JsonOption, StateDirOption
 
 scenario = typer.Typer(help="Failures by cause: in virtual time, live, or on kind.", no_args_is_help=True)
@@ -14,6 +15,7 @@ ScenarioArguments = Annotated[
     typer.Argument(
         help="Files, folders, ids, hop:8, actor:oidc, code:403 (different tags narrow); all without any.",
         metavar="[WHICH]...",
+        autocompletion=completed.scenarios,
     ),
 ]
 

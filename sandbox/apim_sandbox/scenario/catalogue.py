@@ -50,6 +50,10 @@ def _nothing(everything: list[Loaded], word: str) -> DocumentError:
     known = {one.scenario.id for one in everything} | {one.scenario.folder for one in everything}
     if colon and key in TAGS:
         known = {f"{key}:{_tag(one, key)}" for one in everything if _tag(one, key)}
+    begun = sorted(one for one in known if word and one.startswith(word))
+    if begun:
+        fix = "write one of " + ", ".join(f'"{one}"' for one in begun)
+        return DocumentError(Place(word), "is only the beginning of what the catalogue has", fix)
     meant = nearest(word, known)
     return DocumentError(
         Place(word),

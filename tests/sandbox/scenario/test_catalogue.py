@@ -105,3 +105,9 @@ def test_an_unknown_name_meets_the_nearest_one() -> None:
     """A person mistypes."""
     with pytest.raises(DocumentError, match='write "entra/subject-mismatch"'):
         select(CATALOGUE, ["entra/subject-missmatch"])
+
+
+def test_the_beginning_of_a_name_meets_those_that_begin_so() -> None:
+    """A person remembers half of it."""
+    with pytest.raises(DocumentError, match='write one of "rbac/validator-at-other-group", "rbac/val'):
+        select(CATALOGUE, ["rbac/val"])
