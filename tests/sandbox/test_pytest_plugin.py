@@ -232,3 +232,19 @@ def test_the_plugin_imports_nothing_of_the_sandbox_until_a_fixture_is_used() -> 
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert shown == "['apim_sandbox', 'apim_sandbox.pytest_plugin']\n"
+
+
+def test_a_sandbox_leaves_the_programs_garbage_collector_alone(pytester: pytest.Pytester) -> None:
+    """It is the program's: what it froze would never be freed, and its thresholds are its own."""
+    pytester.makepyfile(
+        """
+        import gc
+
+        BEFORE = gc.get_threshold(), gc.get_freeze_count(), gc.isenabled()
+
+
+        def test_it(sandbox):
+            assert (gc.get_threshold(), gc.get_freeze_count(), gc.isenabled()) == BEFORE
+        """
+    )
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)

@@ -61,6 +61,7 @@ def start(options: UpOptions, *, detach: bool) -> int:
         instance, _ = start_detached(options)
         Terminal().print(_where(instance))
         return 0
+    from apim_sandbox.serving.edge import settle_memory
     from apim_sandbox.serving.server import ServerOptions, run_server
 
     server_options = ServerOptions(
@@ -70,11 +71,15 @@ def start(options: UpOptions, *, detach: bool) -> int:
         host=options.host,
     )  # fmt: skip
 
+    def ready(instance: Instance) -> None:
+        Terminal().print(_where(instance))
+        settle_memory()
+
     async def main() -> None:
         stop = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_on_signal, stop)
-            await run_server(server_options, lambda instance: Terminal().print(_where(instance)), stop)
+            await run_server(server_options, ready, stop)
             tasks.cancel_scope.cancel()
 
     run_live(main)

@@ -30,7 +30,7 @@ from apim_emulators.core.journal import RemoteJournal
 from apim_sandbox.assembly import EMULATORS, Assembly, emulated_hosts, issuer_hosts
 from apim_sandbox.instance import InstanceError, StateDir
 from apim_sandbox.serving.certificates import CertificateAuthority
-from apim_sandbox.serving.edge import EdgeApp, Target, listen, serving
+from apim_sandbox.serving.edge import EdgeApp, Target, listen, serving, settle_memory
 from apim_sandbox.serving.following import follow_clock, follow_faults
 from apim_sandbox.serving.steering import steered
 from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
@@ -98,6 +98,7 @@ async def run_emulators(options: ServeOptions) -> None:
         edge = EdgeApp(assembly.hosts, steering=steered(assembly))
         await stack.enter_async_context(serving(edge, bound, tls))
         print(json.dumps({"port": bound.getsockname()[1]}), flush=True)  # noqa: T201  the parent reads it
+        settle_memory()
         await _until_stopped(options.lifeline)
         await journal.flush()
         tasks.cancel_scope.cancel()

@@ -33,7 +33,7 @@ from apim_sandbox.control.steered import Control
 from apim_sandbox.hosts import HostTable
 from apim_sandbox.instance import Instance, InstanceError, StateDir, write_private
 from apim_sandbox.serving.certificates import CertificateAuthority
-from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving, settle_memory
+from apim_sandbox.serving.edge import ConnectProxy, EdgeApp, Target, listen, serving
 from apim_sandbox.serving.steering import steered
 from apim_sandbox.serving.surroundings import live_client, live_surroundings, load_world
 from apim_sandbox.world.content import digest
@@ -95,7 +95,6 @@ async def run_server(options: ServerOptions, on_ready: Callable[[Instance], None
                 instance = await stack.enter_async_context(_running(options, world, authority, listeners))
                 options.state.publish(instance)
                 on_ready(instance)
-                settle_memory()
                 await stop.wait()
         finally:
             listeners.close()
