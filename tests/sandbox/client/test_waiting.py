@@ -28,6 +28,14 @@ def test_nothing_came(sandbox: Sandbox) -> None:
         sandbox.wait_for("a miracle", never, since=since, timeout=0.1)
 
 
+def test_what_is_there_is_found_however_late_it_is_delivered(sandbox: Sandbox) -> None:
+    """Patience that ends before the stream has begun: the last look is at the journal itself."""
+    since = sandbox.status()["journal"]
+    sandbox.clock.advance(seconds=1)
+    moved = sandbox.wait_for("a move", lambda one: one.kind == "clock.moved", since=since, timeout=1e-6)
+    assert moved.sequence == since + 1
+
+
 def test_something_else_came(sandbox: Sandbox) -> None:
     """How much, and what came last."""
     since = sandbox.status()["journal"]

@@ -314,13 +314,13 @@ class AsyncSandbox:
         """
         start = self._began if since is None else since
         params = {"since": start, "kind": kind, "actor": actor, "pod": pod}
-        async with self._control.stream("/journal/stream", params, timeout) as answer:
-            try:
+        try:
+            async with self._control.stream("/journal/stream", params, timeout) as answer:
                 async for line in answer.aiter_lines():
                     if line.startswith("data: "):
                         yield decode(line.removeprefix("data: "))
-            except httpx.ReadTimeout:
-                raise TimeoutError(f"nothing happened for {timeout:g} s") from None
+        except httpx.ReadTimeout:
+            raise TimeoutError(f"nothing happened for {timeout:g} s") from None
 
     async def wait_for(
         self, what: str, wanted: Callable[[Record], bool], *, since: int | None = None, timeout: float = 15.0
@@ -330,17 +330,22 @@ class AsyncSandbox:
         Raises `SandboxError` naming `what`, and what came instead, after `timeout` seconds of real time.
         """
         time, kinds = SystemTime(), list[str]()
-        end = time.tick() + timeout
-        async with aclosing(self.follow(since, timeout=timeout)) as records:
+        end, seen = time.tick() + timeout, self._began if since is None else since
+        async with aclosing(self.follow(seen, timeout=timeout)) as records:
             try:
                 async for record in records:
                     if wanted(record):
                         return record
+                    seen = record.sequence
                     kinds.append(record.kind)
                     if time.tick() > end:
                         break
             except TimeoutError:
                 pass  # said below, with what was waited for
+        for record in await self.journal(seen):  # a busy machine may be late to deliver what is there
+            if wanted(record):
+                return record
+            kinds.append(record.kind)
         came = f"of {len(kinds)} other records the last is {kinds[-1]}" if kinds else "nothing else came"
         raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come; {came}")
 

@@ -311,13 +311,13 @@ class Sandbox:
         """
         start = self._began if since is None else since
         params = {"since": start, "kind": kind, "actor": actor, "pod": pod}
-        with self._control.stream("/journal/stream", params, timeout) as answer:
-            try:
+        try:
+            with self._control.stream("/journal/stream", params, timeout) as answer:
                 for line in answer.iter_lines():
                     if line.startswith("data: "):
                         yield decode(line.removeprefix("data: "))
-            except httpx.ReadTimeout:
-                raise TimeoutError(f"nothing happened for {timeout:g} s") from None
+        except httpx.ReadTimeout:
+            raise TimeoutError(f"nothing happened for {timeout:g} s") from None
 
     def wait_for(
         self, what: str, wanted: Callable[[Record], bool], *, since: int | None = None, timeout: float = 15.0
@@ -327,17 +327,22 @@ class Sandbox:
         Raises `SandboxError` naming `what`, and what came instead, after `timeout` seconds of real time.
         """
         time, kinds = SystemTime(), list[str]()
-        end = time.tick() + timeout
-        with closing(self.follow(since, timeout=timeout)) as records:
+        end, seen = time.tick() + timeout, self._began if since is None else since
+        with closing(self.follow(seen, timeout=timeout)) as records:
             try:
                 for record in records:
                     if wanted(record):
                         return record
+                    seen = record.sequence
                     kinds.append(record.kind)
                     if time.tick() > end:
                         break
             except TimeoutError:
                 pass  # said below, with what was waited for
+        for record in self.journal(seen):  # a busy machine may be late to deliver what is there
+            if wanted(record):
+                return record
+            kinds.append(record.kind)
         came = f"of {len(kinds)} other records the last is {kinds[-1]}" if kinds else "nothing else came"
         raise SandboxError(f"waited {timeout:g} s for {what}, and it did not come; {came}")
 
