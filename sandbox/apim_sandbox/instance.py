@@ -122,10 +122,7 @@ class StateDir:
     def _locked(self) -> bool:
         try:
             with (self.path / "lock").open("r") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return False
-        except BlockingIOError:
-            return True
+                return not _taken(file.fileno(), fcntl.LOCK_SH)
         except OSError:
             return False
 
@@ -136,16 +133,18 @@ class Lock:
     def __init__(self, state: StateDir) -> None:
         self._state = state
         self._file = os.open(state.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _taken(self._file, fcntl.LOCK_EX):
+            # Who looks whether a sandbox runs shares the lock for an instant: no sandbox does that.
+            if _taken(self._file, fcntl.LOCK_SH):
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+                continue
             os.close(self._file)
             running = state.running()
             where = f" (pid {running.pid}, control {running.control})" if running else ""
             raise InstanceError(
                 f"a sandbox runs already in {state.path}{where}",
                 "apim-sandbox status, or apim-sandbox down, or another one with --state-dir DIR",
-            ) from None
+            )
 
     def close(self) -> None:
         (self._state.path / "instance.json").unlink(missing_ok=True)
@@ -158,12 +157,21 @@ class Lock:
         self.close()
 
 
+def _taken(file: int, lock: int) -> bool:
+    """Whether the lock could be had at once."""
+    try:
+        fcntl.flock(file, lock | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def answers(control: str) -> bool:
     """Whether a control service listens at this URL."""
     import httpx
 
     try:
-        return httpx.get(f"{control}/health", timeout=2, trust_env=False).status_code in (200, 401)
+        return httpx.get(f"{control}/health", timeout=10, trust_env=False).status_code in (200, 401)
     except httpx.HTTPError:
         return False
 

@@ -1,5 +1,6 @@
 """A sandbox is found by a lock that dies with it."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from apim_emulators.core.ids import SeededIds
+from apim_sandbox import instance
 from apim_sandbox.instance import Instance, InstanceError, Secrets, StateDir
 
 INSTANCE = Instance(
@@ -51,6 +53,26 @@ def test_a_second_sandbox_is_told_where_the_first_one_runs(tmp_path: Path) -> No
         with pytest.raises(InstanceError, match=r"pid 4711, control http://127\.0\.0\.1:1") as caught:
             state.lock()
     assert caught.value.hint.startswith("apim-sandbox status")
+
+
+def test_who_only_looks_keeps_no_sandbox_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that looks whether a sandbox runs, just when one starts, and has looked a moment later."""
+    state = StateDir(tmp_path)
+    state.lock().close()
+    looking = (tmp_path / "lock").open()
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    taken = instance._taken
+
+    def has_looked(file: int, lock: int) -> bool:
+        if lock == fcntl.LOCK_SH:
+            looking.close()
+        return taken(file, lock)
+
+    monkeypatch.setattr(instance, "_taken", has_looked)
+    with state.lock():
+        assert looking.closed
 
 
 def test_a_directory_that_can_not_be_written_says_so(tmp_path: Path) -> None:
