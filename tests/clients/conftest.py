@@ -4,11 +4,13 @@ Each big client has an environment of its own in `.cache`, made at first use fro
 and kept until those change.
 """
 
+import fcntl
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -58,11 +60,12 @@ def node() -> Path:
         pytest.skip("npm is not installed")
     folder, lock = HERE / "node", (HERE / "node" / "package-lock.json").read_bytes()
     stamp = folder / "node_modules" / ".installed"
-    if not stamp.exists() or stamp.read_text() != sha256(lock).hexdigest():
-        subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, timeout=300
-        )
-        stamp.write_text(sha256(lock).hexdigest())
+    with alone("node"):
+        if not stamp.exists() or stamp.read_text() != sha256(lock).hexdigest():
+            subprocess.run(
+                ["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, timeout=300
+            )
+            stamp.write_text(sha256(lock).hexdigest())
     return folder
 
 
@@ -71,9 +74,9 @@ def go_program() -> Path:
     """The Go program, built."""
     if shutil.which("go") is None:
         pytest.skip("go is not installed")
-    CACHE.mkdir(exist_ok=True)
     program = CACHE / "credentials-go"
-    subprocess.run(["go", "build", "-o", str(program), "."], cwd=HERE / "go", check=True, timeout=540)
+    with alone("go"):
+        subprocess.run(["go", "build", "-o", str(program), "."], cwd=HERE / "go", check=True, timeout=540)
     return program
 
 
@@ -98,14 +101,25 @@ def virtual_environment(name: str) -> Path:
     place = CACHE / name
     stamp = place / ".installed"
     wanted = sha256(requirements.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run(
-            [uv, "venv", "-q", "--clear", "--python", sys.executable, str(place)], check=True, timeout=60
-        )
-        subprocess.run(
-            [uv, "pip", "install", "-q", "--python", str(place / "bin" / "python"), "-r", str(requirements)],
-            check=True,
-            timeout=580,
-        )
-        stamp.write_text(wanted)
+    with alone(name):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            python = str(place / "bin" / "python")
+            subprocess.run(
+                [uv, "venv", "-q", "--clear", "--python", sys.executable, str(place)], check=True, timeout=60
+            )
+            subprocess.run(
+                [uv, "pip", "install", "-q", "--python", python, "-r", str(requirements)],
+                check=True,
+                timeout=580,
+            )
+            stamp.write_text(wanted)
     return place
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Install `name` while no other process of the tests does: what is half there would be used."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
