@@ -25,7 +25,8 @@ from apim_sandbox.world.model import World
 
 # A container can't refuse to be connected to, but it can say nothing.
 _WALLS = {**WALLS, "no-answer": "no-answer"}
-PACE = Pace(rest=45.0, patience=30.0)
+# A loaded node makes a pod wait: the kubelet tries a mount again only after a minute.
+PACE = Pace(rest=120.0, patience=90.0)
 GONE = 60.0  # seconds of real time for a scenario's pods to go
 
 

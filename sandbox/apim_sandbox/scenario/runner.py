@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 STEP_LIMIT = 3600.0  # seconds of the sandbox's time that one step may take
 # Seconds of real time that a run may take.
-TIME_LIMIT: Mapping[On, float] = {"embedded": 20.0, "live": 120.0, "kind": 240.0}
+TIME_LIMIT: Mapping[On, float] = {"embedded": 20.0, "live": 120.0, "kind": 300.0}
 
 
 class Result(Redacted, frozen=True):
