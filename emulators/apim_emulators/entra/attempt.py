@@ -47,11 +47,14 @@ class FetchFailure(Struct, frozen=True):
     """An issuer's discovery or keys could not be had.
 
     `reason`: no connection or no answer in time; TLS; an HTTP status, a refused redirect or size; a
-    document that is none. `detail` is one sentence.
+    document that is none. `detail` is one sentence. Where discovery names another issuer,
+    `expected` is the one that it should and `presented` the one that it does.
     """
 
     reason: Literal["unreachable", "tls", "http", "document"]
     detail: str
+    expected: str | None = None
+    presented: str | None = None
 
 
 class Attempt(Struct):

@@ -260,7 +260,8 @@ def metadata(attempt: Attempt) -> Outcome:
     if fetched is None:
         return not_evaluable("metadata")
     if isinstance(fetched, FetchFailure):
-        return failed("metadata", Cause(*_UNFETCHED[fetched.reason]), note=fetched.detail)
+        cause = Cause(*_UNFETCHED[fetched.reason])
+        return failed("metadata", cause, fetched.expected, fetched.presented, fetched.detail)
     return passed("metadata")
 
 

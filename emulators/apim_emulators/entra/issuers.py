@@ -71,12 +71,10 @@ class Issuers:
 
     async def _fetch(self, issuer: str) -> IssuerKeys:
         document = await self._document(issuer, issuer.removesuffix("/") + _DISCOVERY, "discovery")
-        if document.get("issuer") != issuer:
-            raise _FetchError(
-                FetchFailure(
-                    "document", f"discovery names the issuer {document.get('issuer')!r}, not {issuer!r}"
-                )
-            )
+        if (named := document.get("issuer")) != issuer:
+            detail = f"discovery names the issuer {named!r}, not {issuer!r}"
+            both = (issuer, named) if isinstance(named, str) else ()
+            raise _FetchError(FetchFailure("document", detail, *both))
         jwks_uri = document.get("jwks_uri")
         if not isinstance(jwks_uri, str):
             raise _FetchError(FetchFailure("document", "discovery has no jwks_uri"))

@@ -240,11 +240,55 @@ def signature(_: Failure, event: TokenAnswered) -> Explanation:
     )
 
 
+def issuer_document(failure: Failure, event: TokenAnswered) -> Explanation:
+    """50166 where the issuer answered, and what it answered is no use."""
+    rung = next((one for one in event.ladder if one.name == "metadata"), None)
+    note = (rung.note if rung is not None else None) or ""
+    issuer = presented(event).issuer
+    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    pairs: tuple[Comparison, ...] = ()
+    seen = ""
+    if rung is not None and rung.expected is not None and rung.presented is not None:
+        words = "the issuer's discovery document names another issuer"
+        pairs = (Comparison("issuer", rung.expected, rung.presented),)
+        mend = f'"issuer": "{rung.expected}" in the discovery document, character by character'
+    elif "jwks_uri" in note:
+        words = "the issuer's discovery document has no jwks_uri"
+        mend = '"jwks_uri": the address of the keys, in the discovery document'
+    else:
+        document = "keys (JWKS)" if "jwks" in note else "discovery document"
+        words = f"it could not read the issuer's {document}"
+        mend = "serve the JSON document itself: something else answers at that address"
+        seen = "a sign-in page in front of the issuer (Azure/azure-workload-identity#642)."
+    answer = () if pairs or not note else (Fact("answer", note),)
+    return Explanation(
+        cause=event.cause,
+        hop=5,
+        headline=f"Entra refused the exchange (hop 5): {words}.",
+        facts=(Fact("issuer", issuer), Fact("url", url), *answer, *_fault(failure)),
+        comparisons=pairs,
+        ladder=event.ladder,
+        would_fail_next=next_failures(event),
+        mends=(Mend("cluster", mend, issuer, f"curl -i {url}"),),
+        seen_in_the_field=seen,
+        code=event.code,
+    )
+
+
+def _fault(failure: Failure) -> tuple[Fact, ...]:
+    """The newest fault before it, which may be why."""
+    return tuple(
+        Fact("fault", f"{fault.event.fault}: {fault.event.effect}")
+        for fault in failure.trace.faults_before(failure.record.sequence)[:1]
+    )
+
+
 def issuer_unreachable(failure: Failure, event: TokenAnswered) -> Explanation:
     """501661, 50166, 90061: Entra could not read discovery or keys."""
+    if event.cause == "issuer-document":
+        return issuer_document(failure, event)
     fetched = next((seen for seen in reversed(_fetches(failure, event)) if seen.event.error), None)
     facts = [Fact("issuer", presented(event).issuer)]
-    pairs: tuple[Comparison, ...] = ()
     document = "documents"
     cause = event.cause or "issuer-unreachable"
     if fetched is not None:
@@ -252,16 +296,12 @@ def issuer_unreachable(failure: Failure, event: TokenAnswered) -> Explanation:
         document = "discovery document" if what.document == "discovery" else "keys (JWKS)"
         status = "" if what.status is None or what.error.startswith(str(what.status)) else f"{what.status} "
         facts += [Fact("url", what.url), Fact("answer", f"{status}{what.error}")]
-    facts += [
-        Fact("fault", f"{fault.event.fault}: {fault.event.effect}")
-        for fault in failure.trace.faults_before(failure.record.sequence)[:1]
-    ]
+    facts += _fault(failure)
     return Explanation(
         cause=cause,
         hop=5,
         headline=f"Entra refused the exchange (hop 5): it could not read the issuer's {document}.",
         facts=tuple(facts),
-        comparisons=pairs,
         ladder=event.ladder,
         would_fail_next=next_failures(event),
         mends=(

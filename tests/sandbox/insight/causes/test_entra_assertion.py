@@ -6,6 +6,7 @@ from tests.sandbox.insight.explained import explained, refusal
 from tests.sandbox.insight.story import ISSUER, KID, PROJECTED, START, Story, assertion, ladder
 
 from apim_emulators.core.events import ClockMoved, DocumentServed, IssuerFetched, Rung, Token
+from apim_sandbox.insight.explanation import Comparison
 
 
 def test_an_expired_assertion_that_the_file_no_longer_holds_was_kept_by_the_program() -> None:
@@ -87,3 +88,35 @@ def test_every_other_code_says_what_it_means(code: int, token: Token | None, wor
 def test_what_is_asked_for_breaks_at_hop_six(code: int) -> None:
     found = explained(refusal(code, scope="https://azure-api.net/configuration"))
     assert (found.hop, found.code) == (6, code)
+
+
+@pytest.mark.parametrize(
+    ("rung", "words", "pairs"),
+    [
+        (
+            Rung("metadata", "failed", ISSUER, f"{ISSUER}/", "discovery names the issuer …"),
+            "the issuer's discovery document names another issuer",
+            (Comparison("issuer", ISSUER, f"{ISSUER}/"),),
+        ),
+        (
+            Rung("metadata", "failed", note="discovery has no jwks_uri"),
+            "the issuer's discovery document has no jwks_uri",
+            (),
+        ),
+        (
+            Rung("metadata", "failed", note="the jwks document is no JSON object"),
+            "it could not read the issuer's keys (JWKS)",
+            (),
+        ),
+    ],
+)
+def test_an_issuers_document_that_is_no_use_says_what_is_wrong_with_it(
+    rung: Rung, words: str, pairs: tuple[Comparison, ...]
+) -> None:
+    """And what must stand in it, in place of a firewall that nobody has."""
+    found = explained(refusal(50166, cause="issuer-document", ladder=(rung,)))
+    assert (found.headline, found.comparisons) == (
+        f"Entra refused the exchange (hop 5): {words}.",
+        pairs,
+    )
+    assert "address filters" not in found.mends[0].text
