@@ -115,7 +115,8 @@ def application(attempt: Attempt) -> Outcome:
     }
     if attempt.application is None and attempt.principal is None:
         code = 700011 if attempt.tenant.org_id else 700016
-        return failed("application", Cause("application-unknown", code, values), presented=presented)
+        cause, note = Cause("application-unknown", code, values), "nobody has this client id"
+        return failed("application", cause, presented=presented, note=note)
     if attempt.principal is None:
         cause = Cause("service-principal-missing", 7000229, values)
         return failed(

@@ -166,7 +166,10 @@ def _endpoint(failure: Failure) -> str:
 def service(failure: Failure, event: ConfigurationAnswered) -> Explanation:
     """410, 429, 5xx: the service, or a fault."""
     faults = failure.trace.faults_before(failure.record.sequence)[:1]
-    facts = tuple(Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults)
+    facts = (
+        Fact("answer", str(event.status)),
+        *(Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults),
+    )
     if event.status == 429:
         name, text = "configuration-throttled", "the configuration API throttles this gateway"
     elif event.status == 410:

@@ -9,9 +9,9 @@ from apim_emulators.core.events import (
 )
 from apim_sandbox.insight.causes.facts import (
     Failure,
+    account_place,
     application,
     next_failures,
-    pod_place,
     presented,
     when,
 )
@@ -119,7 +119,7 @@ def lifetime(failure: Failure, event: TokenAnswered) -> Explanation:
             Mend(
                 "manifest",
                 'azure.workload.identity/service-account-token-expiration: "3600"',
-                pod_place(failure.trace, failure.pod),
+                account_place(failure.trace, event, "service-account-token-expiration"),
             ),
             Mend("program", "present the file named by AZURE_FEDERATED_TOKEN_FILE"),
         ),

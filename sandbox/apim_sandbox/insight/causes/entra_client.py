@@ -9,6 +9,7 @@ from apim_sandbox.insight.causes.facts import (
     account_place,
     application,
     az,
+    config_place,
     next_failures,
 )
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
@@ -154,7 +155,7 @@ def secret(_: Failure, event: TokenAnswered) -> Explanation:
     )
 
 
-def resource(_: Failure, event: TokenAnswered) -> Explanation:
+def resource(failure: Failure, event: TokenAnswered) -> Explanation:
     """1002012, 70011, 500011, 53003: who asks is known, what is asked for is refused."""
     right = "https://azure-api.net/configuration/.default"
     text = {
@@ -166,9 +167,13 @@ def resource(_: Failure, event: TokenAnswered) -> Explanation:
     pairs = (Comparison("scope", right, event.scope),) if event.code != 53003 and event.scope != right else ()
     mends = (
         Mend(
-            "manifest", "config.service.auth.tokenAudience: https://azure-api.net/configuration", "ConfigMap"
+            "manifest",
+            "config.service.auth.tokenAudience: https://azure-api.net/configuration",
+            config_place(failure.trace, failure.pod, "config.service.auth.tokenAudience") or "ConfigMap",
         ),
     )
+    if event.code in (1002012, 70011):  # the gateway puts /.default behind its audience itself
+        mends = (Mend("program", f"ask for the resource with /.default behind it: {right}"),)
     if event.code == 53003:
         mends = (
             Mend(

@@ -25,6 +25,7 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
             cause="token-file-unreadable" if denied else "token-file-missing",
             hop=4,
             headline=f"The gateway could not read its token file (hop 4): {error.rstrip('.')}.",
+            facts=tuple(Fact("the token is at", path) for path in _token_paths(failure)),
             mends=(
                 Mend("manifest", "securityContext.fsGroup, so that the container's user may read it", where)
                 if denied
@@ -60,6 +61,13 @@ def token(failure: Failure, event: TokenAsked) -> Explanation:
     if "unexpected response" in low:
         return _incomplete(event)
     return _network(failure, "Entra", 4, event.authority, error)
+
+
+def _token_paths(failure: Failure) -> tuple[str, ...]:
+    """Where the kubelet has put the pod's tokens, as its containers see it."""
+    projected = [seen.event for seen in failure.trace.projected]
+    mine = [one.path for one in projected if PodName(one.namespace, one.pod) == failure.pod]
+    return tuple(dict.fromkeys(mine))
 
 
 def configuration(failure: Failure, event: ConfigurationAsked) -> Explanation:

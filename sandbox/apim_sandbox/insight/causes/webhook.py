@@ -277,6 +277,7 @@ def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
             cause="tenant-id-missing",
             hop=2,
             headline=f"Pod {event.pod} has no AZURE_TENANT_ID (hop 2): the annotation is there, but empty.",
+            facts=(Fact("service account", f"{event.namespace}/{event.service_account}"),),
             mends=(Mend("manifest", f"{TENANT_ID}: remove it or fill it in", where(TENANT_ID)),),
         )
     return None
