@@ -81,6 +81,7 @@ class Told(Struct):
     revision: str = ""
     entities: int = 0
     instance: str = ""
+    gateways: tuple[str, ...] = ()
 
 
 def create_app(context: Context, state: ApimState, settings: ApimSettings) -> "ConfigurationApi":
@@ -204,6 +205,7 @@ class ConfigurationApi:
         told.caller, told.uti, told.token = checked.object_id, checked.uti, checked.token
         if found is None:
             told.cause = "gateway-unknown"
+            told.gateways = tuple(sorted(one.name for one in self._state.gateways(service.id)))
             raise ApimRefusedError(UNKNOWN_GATEWAY, gateway=told.gateway)
         verdict = await self._access.verdict(service, found, checked.object_id)
         told.reader, told.validator, told.cause = verdict.reader, verdict.validator, verdict.cause
@@ -331,6 +333,7 @@ class ConfigurationApi:
                 revision=told.revision,
                 entities=told.entities,
                 instance=told.instance,
+                gateways=told.gateways,
             ),
             duration=duration,
         )

@@ -267,6 +267,7 @@ class ConfigurationAnswered(Struct, frozen=True):
     revision: str = ""
     entities: int = 0
     instance: str = ""
+    gateways: tuple[str, ...] = ()  # those that the service has, where it has none of the name
 
 
 # --- hop 9: the gateway

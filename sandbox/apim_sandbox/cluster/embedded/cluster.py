@@ -156,7 +156,8 @@ class EmbeddedCluster:
                 if old != new:
                     shown = json.dumps(new, separators=(",", ":"), sort_keys=True)
                     message = f"spec.selector: Invalid value: {shown}: field is immutable"
-                    fix = f"put it back to {old}, or delete the Deployment first"
+                    before_it = json.dumps(old, separators=(",", ":"), sort_keys=True)
+                    fix = f"put it back to {before_it}, or delete the Deployment first"
                     wrong.append(manifest.error(("spec", "selector"), message, fix))
         if wrong:
             raise DocumentError(wrong[0].place, wrong[0].message, wrong[0].fix, tuple(wrong[1:]))

@@ -2,7 +2,7 @@
 
 from apim_emulators.core.events import ConfigurationAnswered
 from apim_emulators.core.vocabulary import CONFIGURATION_AUDIENCE, CONFIGURATION_DOMAIN
-from apim_sandbox.insight.causes.facts import Failure, az, config_place, when
+from apim_sandbox.insight.causes.facts import Failure, az, by_whom, config_place, when
 from apim_sandbox.insight.difference import nearest
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import audiences
@@ -136,27 +136,73 @@ def not_found(failure: Failure, event: ConfigurationAnswered) -> Explanation:
             (),
             "the v1 path (/subscriptions/…) on the v2 host.",
         )
-    names = [
-        seen.event.name
-        for seen in failure.trace.resources.values()
-        if seen.event.type == "gateway" and seen.event.change != "deleted"
-    ]
-    known = nearest(event.gateway, names)
+    deleted = _deleted(failure, event)
+    if deleted is not None:
+        return deleted
+    known = nearest(event.gateway, event.gateways)
     where = config_place(failure.trace, failure.pod, "gateway.name")
-    seen_text = (
-        "the Helm line of the article has two equals signs, which makes the name begin with one."
-        if event.gateway.startswith("=")
-        else "the service's name taken for the gateway's (the article's Helm tab calls it so)."
-    )
+    seen_text = ""
+    if event.gateway.startswith("="):
+        seen_text = "the Helm line of the article has two equals signs, which makes the name begin with one."
+    elif event.gateway.lower() == event.service.lower():
+        seen_text = "the service's name taken for the gateway's (the article's Helm tab calls it so)."
     return _made(
         event,
         "gateway-not-found",
         f'service {event.service} has no gateway "{event.gateway}"',
-        (Fact("service", event.service), Fact("gateways", ", ".join(sorted(set(names))) or "unknown")),
-        (Mend("manifest", f"gateway.name: {known or '<gateway name>'}", where),),
+        (Fact("service", event.service), Fact("gateways", ", ".join(event.gateways) or "none")),
+        tuple(Mend("manifest", f"gateway.name: {name}", where) for name in _instead(known, event.gateways))
+        or (
+            Mend(
+                "manifest",
+                f"config.service.endpoint: https://<service of {event.gateway}>.{CONFIGURATION_DOMAIN}",
+                _endpoint(failure),
+            ),
+        ),
         (Comparison("gateway.name", known, event.gateway),) if known else (),
         seen_text,
     )
+
+
+def _instead(known: str | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The name that was meant: the nearest, or the only one that there is."""
+    if known is not None:
+        return (known,)
+    return names if len(names) == 1 else ()
+
+
+def _deleted(failure: Failure, event: ConfigurationAnswered) -> Explanation | None:
+    """Whether there was a gateway of this name until somebody deleted it."""
+    trace = failure.trace
+    for seen in trace.resources.values():
+        gateway = seen.event
+        if (gateway.type, gateway.name, gateway.change) != ("gateway", event.gateway, "deleted"):
+            continue
+        age = round(failure.record.at - seen.record.at)
+        service = gateway.id.rpartition("/gateways/")[0]
+        return _made(
+            event,
+            "gateway-not-found",
+            f'service {event.service} has no gateway "{event.gateway}" any more',
+            (
+                Fact("deleted", f"{when(seen.record.at)}, {age} s before, by {by_whom(trace, seen)}"),
+                Fact("so", "it serves on from memory, and no pod that starts anew gets a configuration"),
+            ),
+            (
+                Mend(
+                    "cloud",
+                    "make it again, give it its APIs, and the role where it stood at the gateway itself",
+                    event.gateway,
+                    az(
+                        "rest", method="put",
+                        url=f"https://management.azure.com{service}/gateways/{event.gateway}"
+                        "?api-version=2024-05-01",
+                        body='{"properties": {"locationData": {"name": "<where it runs>"}}}',
+                    ),
+                ),
+            ),
+        )  # fmt: skip
+    return None
 
 
 def _endpoint(failure: Failure) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -213,7 +213,7 @@ def pod_place(trace: Trace, pod: PodName | None, *fields: str) -> str:
     if pod is None:
         return ""
     owner = _owner(trace, pod)
-    if owner is not None and not owner.places.keys().isdisjoint(fields):
+    if owner is not None and any(_known(owner, fields)):
         return _field(owner, fields)
     for seen in reversed(trace.admitted):
         if PodName(seen.event.namespace, seen.event.pod) == pod and seen.event.place:
@@ -232,14 +232,26 @@ def _owner(trace: Trace, pod: PodName) -> ObjectApplied | None:
 
 
 def _field(event: ObjectApplied, fields: tuple[str, ...]) -> str:
-    return next((event.places[one] for one in fields if one in event.places), event.place)
+    return next((event.places[one] for one in _known(event, fields)), event.place)
+
+
+def _known(event: ObjectApplied, fields: tuple[str, ...]) -> Iterator[str]:
+    """Those whose place is known; `/image` means that of the first container."""
+    for field in fields:
+        if field.startswith("/"):
+            yield from (one for one in event.places if one.endswith(field))
+        elif field in event.places:
+            yield field
 
 
 _WORKLOADS = frozenset(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"))
 
 
-def config_place(trace: Trace, pod: PodName | None, key: str = "") -> str:
-    """Where the only ConfigMap of the pod's namespace has `key`, empty when it can't be told."""
+def config_place(trace: Trace, pod: PodName | None, key: str = "", *, exactly: bool = False) -> str:
+    """Where the only ConfigMap of the pod's namespace has `key`, empty when it can't be told.
+
+    Without the key it is where that should be put, unless the place is wanted `exactly`.
+    """
     if pod is None:
         return ""
     found = {
@@ -247,7 +259,10 @@ def config_place(trace: Trace, pod: PodName | None, key: str = "") -> str:
         for seen in trace.applied
         if seen.event.object.startswith("ConfigMap/") and seen.event.namespace == pod.namespace
     }
-    return _field(next(iter(found.values())), (f"data/{key}", "data")) if len(found) == 1 else ""
+    if len(found) != 1:
+        return ""
+    (only,) = found.values()
+    return only.places.get(f"data/{key}", "") if exactly else _field(only, (f"data/{key}", "data"))
 
 
 # --- time and things
@@ -281,3 +296,8 @@ def principal_name(trace: Trace, object_id: str) -> str:
         if issued is not None and issued.claims.get("oid") == object_id and exchange.event.application:
             return f'"{exchange.event.application}" ({object_id})'
     return object_id
+
+
+def by_whom(trace: Trace, seen: Seen[ResourceChanged]) -> str:
+    """Who made a change."""
+    return principal_name(trace, seen.event.by) if seen.event.by else "unknown"

@@ -1,6 +1,7 @@
 """What the gateway's side alone can tell: it never got an answer, or never asked."""
 
 import re
+from http import HTTPStatus
 
 from apim_emulators.core.events import ConfigurationAsked, GatewayLogged, PodChanged, TokenAsked
 from apim_emulators.core.vocabulary import CONFIGURATION_DOMAIN
@@ -115,7 +116,8 @@ def pod(failure: Failure, event: PodChanged) -> Explanation:
         )
     elif "insufficient" in low:
         cause = "insufficient-resources"
-        mend = Mend("manifest", "smaller resources.requests: the article asks for 2 CPU and 2 Gi", where)
+        resources = pod_place(failure.trace, failure.pod, "/resources")
+        mend = Mend("manifest", "smaller resources.requests: the article asks for 2 CPU and 2 Gi", resources)
     elif "configmap" in low and "not found" in low:
         cause, mend = "configmap-missing", Mend("manifest", "apply the ConfigMap that envFrom names", where)
     elif "errimage" in low or "imagepull" in low or "invalidimagename" in low:
@@ -171,16 +173,7 @@ def logged(failure: Failure, event: GatewayLogged) -> Explanation:
     where = config_place(failure.trace, failure.pod, "config.service.auth") or "the gateway's ConfigMap"
     text = f"{event.message} {event.exception}"
     if "No valid authentication" in text:
-        return Explanation(
-            cause="no-valid-authentication",
-            hop=7,
-            headline="The gateway did not start: config.service.auth names no way to authenticate "
-            "that it knows.",
-            facts=(Fact("log", event.line or event.message),),
-            mends=(Mend("manifest", "config.service.auth: workloadIdentity", where),),
-            seen_in_the_field="a blank behind the value, or an image older than 2.11 "
-            "(Azure/api-management-self-hosted-gateway#269).",
-        )
+        return _no_authentication(failure, event, where)
     unreadable = _unreadable(failure, event)
     if unreadable is not None:
         return unreadable
@@ -193,11 +186,37 @@ def logged(failure: Failure, event: GatewayLogged) -> Explanation:
     )
 
 
+def _no_authentication(failure: Failure, event: GatewayLogged, where: str) -> Explanation:
+    """The mode is unknown to the gateway: its image is too old, its name or its value is misspelt."""
+    facts = [Fact("log", event.line or event.message)]
+    underscored = config_place(failure.trace, failure.pod, "config_service_auth", exactly=True)
+    mend = Mend("manifest", "config.service.auth: workloadIdentity", where)
+    seen = "a blank behind the value (Azure/api-management-self-hosted-gateway#269)."
+    if "needs version" in event.message:
+        image = pod_place(failure.trace, failure.pod, "/image") or where
+        mend = Mend("manifest", "image: a gateway of version 2.11.0 or later", image)
+        seen = "a node that kept an older v2 image, which imagePullPolicy IfNotPresent does not renew."
+    elif underscored:
+        facts.append(Fact("besides", f"config_service_auth at {underscored}, which it does not read"))
+        mend = Mend("manifest", "config.service.auth: workloadIdentity, with dots", underscored)
+        seen = "platforms whose variables take no dots: what has underscores is passed over in silence."
+    return Explanation(
+        cause="no-valid-authentication",
+        hop=7,
+        headline="The gateway did not start: config.service.auth names no way to authenticate that it knows.",
+        facts=tuple(facts),
+        mends=(mend,),
+        seen_in_the_field=seen,
+    )
+
+
 def _answered(failure: Failure, whom: str, name: str, hop: int, address: str, status: int) -> Explanation:
     """An answer that says nothing of the request: too many of them, or a service that is not well."""
     faults = failure.trace.faults_before(failure.record.sequence)[:1]
     facts = [Fact("address", address)]
     facts += [Fact("fault", f"{one.event.fault}: {one.event.effect}") for one in faults]
+    if 300 <= status < 500 and status != 429:
+        return _answered_by_another(whom, name, hop, tuple(facts), status)
     throttled = status == 429
     text = "throttles this client" if throttled else f"answered {status}"
     mend = "wait for Retry-After, keep tokens" if throttled else "nothing: the gateway asks again by itself"
@@ -207,6 +226,24 @@ def _answered(failure: Failure, whom: str, name: str, hop: int, address: str, st
         headline=f"{whom[0].upper()}{whom[1:]} {text} (hop {hop}).",
         facts=tuple(facts),
         mends=(Mend("program", mend),),
+    )
+
+
+def _answered_by_another(whom: str, name: str, hop: int, facts: tuple[Fact, ...], status: int) -> Explanation:
+    """A status that nobody expected of it: a proxy's, or a page's that stands in front."""
+    phrase = f" {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else ""
+    wants_proxy = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    mend = (
+        "give the gateway the proxy's credentials (HTTPS_PROXY), or let its hosts pass without it (NO_PROXY)"
+        if wants_proxy
+        else f"see what stands between the pod and {whom}"
+    )
+    return Explanation(
+        cause=f"{name}-answered-by-another",
+        hop=hop,
+        headline=f"Somebody else answered in place of {whom} (hop {hop}): {status}{phrase}.",
+        facts=facts,
+        mends=(Mend("cluster", mend),),
     )
 
 
@@ -299,6 +336,9 @@ def _network(failure: Failure, whom: str, hop: int, address: str, error: str) ->
     elif any(word in low for word in ("timed out", "timeout", "deadline")):
         kind, text = "timeout", "it did not answer in time"
         mend = Mend("cluster", f"open TCP 443 to {host}", host, f"curl -sv https://{host}/")
+    elif any(word in low for word in ("message body", "incomplete", "prematurely")):
+        kind, text = "cut", "its answer ended in the middle"
+        mend = Mend("cluster", f"see what stands between the pod and {host} and looks into answers", host)
     elif any(word in low for word in ("refused", "reset", "disconnected", "unreachable", "connect")):
         kind, text = "connection", "the connection failed"
         mend = Mend("cluster", f"open TCP 443 to {host}", host, f"curl -sv https://{host}/")

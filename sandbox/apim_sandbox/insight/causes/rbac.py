@@ -7,7 +7,7 @@ from msgspec import Struct
 from apim_emulators.core.events import ArmAnswered, ConfigurationAnswered, Half, ResourceChanged
 from apim_emulators.core.rbac import Considered, Decision, Permission, covers, grants, role_guid
 from apim_emulators.core.vocabulary import GET_CONFIGURATION
-from apim_sandbox.insight.causes.facts import Failure, az, principal_name, prop, text_prop, when
+from apim_sandbox.insight.causes.facts import Failure, az, by_whom, principal_name, prop, text_prop, when
 from apim_sandbox.insight.explanation import Comparison, Explanation, Fact, Mend
 from apim_sandbox.insight.hops import scope_name
 from apim_sandbox.insight.trace import Seen, Trace
@@ -106,7 +106,7 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
             (
                 Fact(
                     "assigned",
-                    f"{when(fresh.record.at)} by {_by(trace, fresh)}",
+                    f"{when(fresh.record.at)} by {by_whom(trace, fresh)}",
                 ),
             ),
             mends=(
@@ -141,7 +141,7 @@ def _why(trace: Trace, now: float, side: Side, decision: Decision) -> Why:
             (
                 Fact(
                     "removed",
-                    f"{when(lost.record.at)}, {round(age)} s before, by {_by(trace, lost)}",
+                    f"{when(lost.record.at)}, {round(age)} s before, by {by_whom(trace, lost)}",
                 ),
             ),
             mends=(assign,),
@@ -350,10 +350,6 @@ def _lost(trace: Trace, decision: Decision) -> Seen[ResourceChanged] | None:
             if same and covers(_scope_of(event), decision.scope):
                 return seen
     return None
-
-
-def _by(trace: Trace, seen: Seen[ResourceChanged]) -> str:
-    return principal_name(trace, seen.event.by) if seen.event.by else "unknown"
 
 
 def _scope_of(event: ResourceChanged) -> str:

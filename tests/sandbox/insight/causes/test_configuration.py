@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.sandbox.insight.explained import explained
-from tests.sandbox.insight.story import ACCESS, SERVICE, SNAPSHOT, START, Story
+from tests.sandbox.insight.story import ACCESS, PRINCIPAL, SERVICE, SNAPSHOT, START, Story
 
-from apim_emulators.core.events import Token
-from apim_sandbox.insight.explain import Comparison
+from apim_emulators.core.events import ResourceChanged, Token
+from apim_sandbox.insight.explanation import Comparison, Fact
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,33 @@ def test_other_answers_of_the_configuration_api(changed: dict[str, Any], cause: 
     assert (found.cause, found.hop) == (cause, 7)
 
 
+def unknown(gateway: str, *gateways: str) -> Story:
+    story = Story().started().exchanged()
+    answer = replace(SNAPSHOT, status=404, gateway=gateway, gateways=gateways, reader=None, validator=None)
+    story.add("apim", answer)
+    return story
+
+
 def test_an_unknown_gateway_is_compared_with_the_nearest_one() -> None:
-    story = Story()
-    story.resource("gateway", f"{SERVICE}/gateways/on-prem", "on-prem")
-    story.started().exchanged()
-    story.add("apim", replace(SNAPSHOT, status=404, gateway="=on-prem", reader=None, validator=None))
-    found = explained(story)
+    found = explained(unknown("=on-prem", "edge", "on-prem"))
     assert found.comparisons == (Comparison("gateway.name", "on-prem", "=on-prem"),)
-    assert found.mends[0].where == "gateway.yaml:57"
+    assert [(one.text, one.where) for one in found.mends] == [("gateway.name: on-prem", "gateway.yaml:57")]
+
+
+def test_a_service_without_such_a_gateway_may_be_the_wrong_one() -> None:
+    found = explained(unknown("on-prem"))
+    assert found.facts[-1] == Fact("gateways", "none")
+    assert [one.text for one in found.mends] == [
+        "config.service.endpoint: https://<service of on-prem>.configuration.azure-api.net"
+    ]
+
+
+def test_a_deleted_gateway_says_when_and_by_whom() -> None:
+    story = Story().started().exchanged()
+    gone = ResourceChanged("gateway", f"{SERVICE}/gateways/on-prem", "on-prem", "deleted", PRINCIPAL)
+    story.add("arm", gone)
+    story.add("apim", replace(SNAPSHOT, status=404, reader=None, validator=None), after=25)
+    found = explained(story)
+    assert found.headline.endswith('has no gateway "on-prem" any more.')
+    assert "25 s before, by " in found.facts[0].value
+    assert f"{SERVICE}/gateways/on-prem?" in found.mends[0].command

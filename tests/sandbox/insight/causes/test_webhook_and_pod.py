@@ -10,6 +10,7 @@ from apim_emulators.core.events import (
     ConfigurationAsked,
     Event,
     GatewayLogged,
+    ObjectApplied,
     PodAdmitted,
     PodChanged,
     TokenAsked,
@@ -145,6 +146,55 @@ def test_a_configuration_request_that_got_no_answer(url: str, error: str, cause:
 )
 def test_a_pod_that_does_not_run(event: Event, cause: str) -> None:
     assert explained(failing(event)).cause == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "cause", "words"),
+    [
+        (407, "", "configuration-answered-by-another", "407 Proxy Authentication Required"),
+        (499, "", "configuration-answered-by-another", "(hop 7): 499."),
+        (503, "", "configuration-unavailable", "answered 503"),
+        (None, "peer closed connection without sending complete message body (received 355 bytes)",
+         "configuration-cut", "its answer ended in the middle"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_between_is_told_from_the_api_itself(
+    status: int | None, error: str, cause: str, words: str
+) -> None:
+    """By a status that it never gives, and by an answer that is cut."""
+    url = "https://contoso.configuration.azure-api.net/gateways/on-prem/snapshot"
+    found = explained(failing(ConfigurationAsked(NAMESPACE, POD, "snapshot", url, status, "", error)))
+    assert found.cause == cause
+    assert words in found.headline
+
+
+@pytest.mark.parametrize(
+    ("message", "places", "mend", "where"),
+    [
+        ("", {}, "config.service.auth: workloadIdentity", "gateway.yaml:57"),
+        ("; 'workloadIdentity' needs version 2.11.0 or later and this gateway is 2.10.0", {},
+         "image: a gateway of version 2.11.0 or later", "gateway.yaml:31:16"),
+        ("; it is not set", {"data/config_service_auth": "gateway.yaml:59:24"},
+         "config.service.auth: workloadIdentity, with dots", "gateway.yaml:59:24"),
+    ],
+)  # fmt: skip
+def test_a_gateway_without_a_way_to_sign_in_is_mended_where_it_is_wrong(
+    message: str, places: dict[str, str], mend: str, where: str
+) -> None:
+    """In the setting's value, in the image, or in the setting's name."""
+    story = Story().started()
+    image = {"containers/apim-gateway/image": "gateway.yaml:31:16"}
+    for kind, name, line, known in (
+        ("ConfigMap", "apim-gateway-env", 57, places), ("Deployment", "apim-gateway", 11, image),
+    ):  # fmt: skip
+        story.add(
+            "cluster",
+            ObjectApplied(f"{kind}/{name}", NAMESPACE, "configured", True, f"gateway.yaml:{line}", known),
+        )
+    text = f"No valid authentication was configured{message}"
+    story.add("gateway", GatewayLogged(NAMESPACE, POD, "error", "GatewayStartup", text, ""))
+    found = explained(story)
+    assert [(one.text, one.where) for one in found.mends] == [(mend, where)]
 
 
 def test_an_unmutated_pods_gateway_error_leads_back_to_the_label() -> None:
