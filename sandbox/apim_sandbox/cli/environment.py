@@ -41,10 +41,11 @@ def _dotenv(name: str, value: str | None) -> str:
 
 
 SHELLS: Mapping[str, Callable[[str, str | None], str]] = {
-    "bash": _bash, "fish": _fish, "powershell": _powershell, "dotenv": _dotenv,
+    "bash": _bash, "zsh": _bash, "fish": _fish, "powershell": _powershell, "dotenv": _dotenv,
 }  # fmt: skip
 USE = {
     "bash": 'eval "$(apim-sandbox env)"',
+    "zsh": 'eval "$(apim-sandbox env --shell zsh)"',
     "fish": "apim-sandbox env --shell fish | source",
     "powershell": "apim-sandbox env --shell powershell | Out-String | Invoke-Expression",
     "dotenv": "apim-sandbox env --shell dotenv > .env",

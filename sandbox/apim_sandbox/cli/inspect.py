@@ -134,6 +134,10 @@ def show_explanation(target: str | None, state_dir: Path | None, *, as_json: boo
             _explained(target, as_json=as_json)
             return 0
         raise
+    if number and not any(record.sequence == int(target or 0) for record in records):
+        newest = records[-1].sequence if records else 0
+        message = f"the journal has no record {target}; the newest is {newest}"
+        raise InputError(message, "apim-sandbox journal")
     explanation = explain(records, target)
     if explanation is None:
         message = f"nothing about {target!r} in the journal is broken" if target else "nothing is broken"

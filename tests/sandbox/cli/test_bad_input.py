@@ -175,7 +175,7 @@ def test_a_second_sandbox_in_the_same_directory(cli: Cli, nowhere: Path, detach:
         ("token sa --duration x", "error: 'x' is not a duration; write 90s, 10m, 1h30m or 2d\n"),
         (
             "env --shell csh",
-            "error: no shell is called 'csh'; there are bash, fish, powershell, dotenv\n"
+            "error: no shell is called 'csh'; there are bash, zsh, fish, powershell, dotenv\n"
             "next:  apim-sandbox env --shell bash\n",
         ),
         (

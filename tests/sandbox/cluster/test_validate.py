@@ -51,6 +51,29 @@ def _refused(text: str) -> list[tuple[str, str]]:
             "spec.template.spec.containers[0].resources.limits.cpu: 'two' is not a quantity such as 500m, 2 or 1.5Gi",
             "",
         ),
+        ("kind: ServiceAccount\n", "kind: ServiceAcount\n", 'no matches for kind "ServiceAcount" in version "v1"', 'write "ServiceAccount"'),
+        ("kind: Deployment\n", "kind: Ingress\n", 'no matches for kind "Ingress" in version "apps/v1"', "kinds there are ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet"),
+        ("apiVersion: apps/v1", "apiVersion: v1", 'no matches for kind "Deployment" in version "v1"', "write apiVersion: apps/v1"),
+        ("replicas: 1", "replicas: -1", "spec.replicas: Invalid value: -1: must be greater than or equal to 0", "write 0 or more"),
+        (
+            "        image: mcr", "        imagePullPolicy: always\n        image: mcr",
+            'spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "always": supported values: "Always", "IfNotPresent", "Never"',
+            'write "Always"',
+        ),
+        (
+            "        image: mcr", "        livenessProbe: {httpGet: {path: /}}\n        image: mcr",
+            "spec.template.spec.containers[0].livenessProbe.httpGet.port: Required value", "add port:",
+        ),
+        (
+            "containerPort: 8080", "containerPort: 99999",
+            "spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 99999: must be between 1 and 65535",
+            "write the port that the container listens on",
+        ),
+        (
+            "      containers:\n", "      volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: t, expirationSeconds: 60}}]}}]\n      containers:\n",
+            "spec.template.spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 60: may not specify a duration less than 10 minutes",
+            "write 600 or more",
+        ),
         ("        image: mcr", "        # image: mcr", "spec.template.spec.containers[0].image: Required value", "add image:"),
         (
             "telemetry.logs.std.level: info", "telemetry.logs.std.level: 1",

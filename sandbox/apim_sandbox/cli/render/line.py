@@ -4,12 +4,14 @@ Renderers return lines; only `terminal` knows what a terminal is. Colour repeats
 """
 
 from collections.abc import Iterable
+from re import compile as pattern
 from textwrap import wrap
 from typing import Literal
 
 from msgspec import Struct
 
 WIDTH = 100
+_SLASH = pattern(r"(?<!/)/(?!/)")
 
 Style = Literal["", "dim", "strong", "ok", "failed", "info", "mark", "command"]
 
@@ -73,7 +75,9 @@ def fold(text: str, width: int) -> list[str]:
     while len(text) > width:
         at = text.rfind(" ", 0, width + 1)
         if at <= width // 3:
-            slashes = (text.find("/", width // 3, width), text.rfind("/", 1, width))
+            # Never between two slashes, which belong to a scheme.
+            known = [one.start() for one in _SLASH.finditer(text) if 0 < one.start() < width]
+            slashes = (next((one for one in known if one >= width // 3), -1), known[-1] if known else -1)
             rest = [slash for slash in slashes if slash > 0 and len(text) - slash <= width]
             at = rest[0] if rest else max(slashes)
         if at <= 0:

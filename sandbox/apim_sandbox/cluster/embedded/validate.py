@@ -5,7 +5,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apim_sandbox.cluster.embedded.fields import KINDS, Shape
@@ -18,13 +18,45 @@ FAILURE_POLICIES = ("Fail", "Ignore")
 _TYPES = {"s": ("string", str), "i": ("int32", int), "b": ("bool", bool)}
 
 
+# What these groups have, whether or not this cluster acts on it (Kubernetes 1.34's API reference).
+_GROUPS = {
+    "v1": (
+        "ConfigMap", "Endpoints", "Event", "LimitRange", "Namespace", "Node", "PersistentVolume",
+        "PersistentVolumeClaim", "Pod", "PodTemplate", "ReplicationController", "ResourceQuota", "Secret",
+        "Service", "ServiceAccount",
+    ),
+    "apps/v1": ("ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+}  # fmt: skip
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_SHORTEST_TOKEN = 600  # seconds
+_LAST_PORT = 65535
+
+
 def problems(manifest: Manifest) -> list[DocumentError]:
     """Everything that is wrong with an object, in reading order; nothing for kinds not known here."""
+    unmatched = _unmatched(manifest)
+    if unmatched is not None:
+        return [unmatched]
     shape = KINDS.get(manifest.key.kind)
     if shape is None:
         return []
     found = list(_shape(manifest, manifest.raw, shape, ()))
     return found or list(_values(manifest))
+
+
+def _unmatched(manifest: Manifest) -> DocumentError | None:
+    """Whether the API server has no such kind in that version."""
+    version, kind = str(manifest.raw["apiVersion"]), manifest.key.kind
+    right = next((group for group, kinds in _GROUPS.items() if kind in kinds), None)
+    message = f'no matches for kind "{kind}" in version "{version}"'
+    if right is not None and version != right:
+        return manifest.error(("apiVersion",), message, f"write apiVersion: {right}")
+    if right is None and version in _GROUPS:
+        everything = [one for kinds in _GROUPS.values() for one in kinds]
+        meant = nearest(kind, everything)
+        fix = f'write "{meant}"' if meant else f"kinds there are {', '.join(_GROUPS[version])}"
+        return manifest.error(("kind",), message, fix)
+    return None
 
 
 def pod_spec_path(kind: str) -> Path:
@@ -83,6 +115,7 @@ def _values(manifest: Manifest) -> Iterator[DocumentError]:
     spec: Any = raw
     for part in path:
         spec = mapping(spec).get(str(part))
+    yield from _numbers(manifest, path, mapping(spec))
     containers = items(mapping(spec).get("containers"))
     if not containers:
         yield manifest.error(path, f"{dotted(path)}.containers: Required value", "add a container")
@@ -91,6 +124,26 @@ def _values(manifest: Manifest) -> Iterator[DocumentError]:
         seen: set[str] = set()
         for index, one in enumerate(items(mapping(spec).get(group))):
             yield from _container(manifest, (*path, group, index), one, volumes, seen)
+
+
+def _numbers(manifest: Manifest, path: Path, spec: Mapping[str, Any]) -> Iterator[DocumentError]:
+    """Bounds of what is no part of a container."""
+    replicas = mapping(manifest.raw.get("spec")).get("replicas")
+    if manifest.key.kind == "Deployment" and isinstance(replicas, int) and replicas < 0:
+        message = f"spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0"
+        yield manifest.error(("spec", "replicas"), message, "write 0 or more")
+    for index, volume in enumerate(items(spec.get("volumes"))):
+        for number, source in enumerate(items(mapping(volume.get("projected")).get("sources"))):
+            seconds = mapping(source.get("serviceAccountToken")).get("expirationSeconds")
+            if isinstance(seconds, int) and seconds < _SHORTEST_TOKEN:
+                at = (
+                    *path, "volumes", index, "projected", "sources", number, "serviceAccountToken",
+                    "expirationSeconds",
+                )  # fmt: skip
+                message = (
+                    f"{dotted(at)}: Invalid value: {seconds}: may not specify a duration less than 10 minutes"
+                )
+                yield manifest.error(at, message, f"write {_SHORTEST_TOKEN} or more")
 
 
 def _container(
@@ -103,6 +156,21 @@ def _container(
     if name in seen:
         yield manifest.error((*path, "name"), f'{dotted(path)}.name: Duplicate value: "{name}"', "rename one")
     seen.add(name)
+    policy = raw.get("imagePullPolicy")
+    if policy not in (None, *_PULL_POLICIES):
+        yield _unsupported(manifest, (*path, "imagePullPolicy"), policy, _PULL_POLICIES)
+    for index, opened in enumerate(items(raw.get("ports"))):
+        number = opened.get("containerPort")
+        if not isinstance(number, int) or not 1 <= number <= _LAST_PORT:
+            at = (*path, "ports", index, "containerPort")
+            problem = (
+                "Required value"
+                if number is None
+                else f"Invalid value: {number}: must be between 1 and 65535"
+            )
+            yield manifest.error(
+                at, f"{dotted(at)}: {problem}", "write the port that the container listens on"
+            )
     for index, mount in enumerate(items(raw.get("volumeMounts"))):
         if str(mount.get("name")) not in volumes:
             at = (*path, "volumeMounts", index, "name")
@@ -119,8 +187,11 @@ def _container(
     ports = {str(one.get("name")): one.get("containerPort") for one in items(raw.get("ports"))}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         for handler in ("httpGet", "tcpSocket"):
-            action = mapping(mapping(raw.get(probe)).get(handler))
-            port = action.get("port")
+            given = mapping(raw.get(probe))
+            port = mapping(given.get(handler)).get("port")
+            if handler in given and port is None:
+                at = (*path, probe, handler)
+                yield manifest.error(at, f"{dotted(at)}.port: Required value", "add port:")
             if isinstance(port, str) and port not in ports:
                 at = (*path, probe, handler, "port")
                 meant = nearest(port, ports)
@@ -148,14 +219,18 @@ def _hooks(manifest: Manifest) -> Iterator[DocumentError]:
         path: Path = ("webhooks", index)
         policy = hook.get("failurePolicy")
         if policy not in (None, *FAILURE_POLICIES):
-            at = (*path, "failurePolicy")
-            supported = ", ".join(f'"{one}"' for one in FAILURE_POLICIES)
-            message = f'{dotted(at)}: Unsupported value: "{policy}": supported values: {supported}'
-            yield manifest.error(at, message, f'write "{nearest(policy, FAILURE_POLICIES) or "Fail"}"')
+            yield _unsupported(manifest, (*path, "failurePolicy"), policy, FAILURE_POLICIES)
         if not _is_base64(mapping(hook.get("clientConfig")).get("caBundle")):
             at = (*path, "clientConfig", "caBundle")
             fix = "encode the PEM certificate, or leave it to the webhook"
             yield manifest.error(at, f"{dotted(at)}: illegal base64 data", fix)
+
+
+def _unsupported(manifest: Manifest, at: Path, value: Any, known: Sequence[str]) -> DocumentError:
+    supported = ", ".join(f'"{one}"' for one in known)
+    message = f'{dotted(at)}: Unsupported value: "{value}": supported values: {supported}'
+    same = next((one for one in known if one.lower() == str(value).lower()), None)
+    return manifest.error(at, message, f'write "{same or nearest(str(value), known) or known[0]}"')
 
 
 def _is_base64(value: Any) -> bool:

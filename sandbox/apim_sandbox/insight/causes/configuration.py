@@ -45,7 +45,13 @@ def unauthorized(failure: Failure, event: ConfigurationAnswered) -> Explanation:
             "token-missing",
             "the request carried no token that can be read",
             tuple(facts),
-            (Mend("manifest", "config.service.auth: workloadIdentity", where),),
+            (
+                Mend(
+                    "manifest",
+                    'config.service.auth: workloadIdentity, or "GatewayKey <token>" with one blank',
+                    where,
+                ),
+            ),
         )
     if "audience" in event.cause or (not event.cause and audience != CONFIGURATION_AUDIENCE):
         pair = Comparison("audience", CONFIGURATION_AUDIENCE, audience)

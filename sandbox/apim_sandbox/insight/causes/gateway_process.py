@@ -21,7 +21,7 @@ def killed(failure: Failure, event: PodChanged) -> Explanation:
             Mend(
                 "manifest",
                 "a higher resources.limits.memory: the article gives the gateway 2 Gi",
-                pod_place(failure.trace, failure.pod),
+                pod_place(failure.trace, failure.pod, "/resources"),
                 f"kubectl top pod -n {event.namespace} {event.pod} --containers",
             ),
         ),

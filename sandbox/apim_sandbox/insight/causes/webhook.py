@@ -23,11 +23,10 @@ def not_mutated(failure: Failure, event: PodAdmitted) -> Explanation:
     where = _place(failure, event, LABEL_FIELD, "labels")
     if "namespace" in reason and "selector" in reason:
         cause, text = "namespace-not-selected", "the webhook's namespace selector leaves this namespace out"
-        mends = (
-            Mend(
-                "cluster", "label the namespace as the webhook's namespaceSelector demands", event.namespace
-            ),
-        )
+        wanted = re.search(r'has no label ([^\s:]+): "([^"]*)"', event.reason)
+        command = f"kubectl label namespace {event.namespace} {wanted[1]}={wanted[2]}" if wanted else ""
+        text_of_mend = "label the namespace as the webhook's namespaceSelector demands"
+        mends = (Mend("cluster", text_of_mend, event.namespace, command),)
         seen = "on AKS, kube-system is left out on purpose."
     elif "ignore" in reason or "unreachable" in reason or "failed" in reason:
         cause, text = (
@@ -184,6 +183,7 @@ _KEPT_BY_OTHERS = (
     "a Secret or configuration that GitOps tools or a second installation keep too "
     "(Azure/azure-workload-identity#814, #856)."
 )
+_OCCUPIED = "a proxy or another process that answers on the webhook's port (Azure/AKS#4139)."
 _CUT_OFF = (
     "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
     "Azure/azure-workload-identity#863)."
@@ -208,6 +208,8 @@ def not_called(failure: Failure, event: PodAdmitted) -> Explanation:
         mends=(Mend("cluster", _LET_IT_WRITE if forbidden else call.mend, "azure-workload-identity-system"),),
         seen_in_the_field=_KEPT_BY_OTHERS
         if call.cause.startswith(("webhook-tls", "webhook-c"))
+        else _OCCUPIED
+        if call.cause == "webhook-not-https"
         else _CUT_OFF,
     )
 
@@ -244,6 +246,25 @@ def _left_out(failure: Failure, event: PodAdmitted) -> Explanation:
     )
 
 
+def _annotated(failure: Failure, event: PodAdmitted) -> str:
+    """The service account of the pod's namespace that has the annotation, where there is one."""
+    for seen in reversed(failure.trace.applied):
+        kind, _, name = seen.event.object.partition("/")
+        mine = kind == "ServiceAccount" and seen.event.namespace == event.namespace
+        if mine and f"annotations/{CLIENT_ID}" in seen.event.places:
+            return name
+    return ""
+
+
+def _elsewhere(failure: Failure, event: PodAdmitted) -> str:
+    """What else has the annotation, and where: the webhook does not look there."""
+    for seen in reversed(failure.trace.applied):
+        place = seen.event.places.get(f"annotations/{CLIENT_ID}")
+        if place and seen.event.object != f"ServiceAccount/{event.service_account}":
+            return f"{seen.event.object}, at {place}"
+    return ""
+
+
 def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
     """The webhook changed the pod, but had no client id or tenant id to give."""
     account = f"ServiceAccount/{event.service_account}"
@@ -258,13 +279,22 @@ def without(failure: Failure, event: PodAdmitted) -> Explanation | None:
     if not event.added_env:
         return _left_out(failure, event) if event.added_volumes else None
     if "AZURE_CLIENT_ID" not in event.added_env:
+        meant = _annotated(failure, event)
+        elsewhere = _elsewhere(failure, event)
+        mend = Mend("manifest", f'metadata.annotations: {CLIENT_ID}: "<client id>"', where(CLIENT_ID))
+        if event.service_account == "default" and meant:
+            place = _place(failure, event, "serviceAccountName")
+            mend = Mend("manifest", f"serviceAccountName: {meant}", place)
         return Explanation(
             cause="client-id-annotation-missing",
             hop=2,
             headline=f"Pod {event.pod} has no AZURE_CLIENT_ID (hop 2): its service account names no "
             f"client id.",
-            facts=(Fact("service account", f"{event.namespace}/{event.service_account}"),),
-            mends=(Mend("manifest", f'metadata.annotations: {CLIENT_ID}: "<client id>"', where(CLIENT_ID)),),
+            facts=(
+                Fact("service account", f"{event.namespace}/{event.service_account}"),
+                *((Fact("annotated", elsewhere),) if elsewhere else ()),
+            ),
+            mends=(mend,),
             seen_in_the_field=(
                 "the annotation put on the Service, the Deployment or the pod instead of the "
                 "ServiceAccount, or "
