@@ -36,8 +36,13 @@ def manifests(documents: Iterable[tuple[str, str]], default_namespace: str = "de
     found: list[Manifest] = []
     for file, text in documents:
         for document in parse(text, file or "<manifest>"):
-            found.extend(_objects(document, document.value, (), default_namespace))
+            found.extend(objects_of(document, default_namespace))
     return found
+
+
+def objects_of(document: Document, default_namespace: str = "default") -> Iterator[Manifest]:
+    """The objects of one document, a List's items too. Raises `DocumentError`."""
+    return _objects(document, document.value, (), default_namespace)
 
 
 def _objects(document: Document, raw: Any, at: Path, default_namespace: str) -> Iterator[Manifest]:

@@ -14,6 +14,7 @@ from apim_sandbox.insight.doctor import (
     image_rules,
     lifetime_rules,
     pod_rules,
+    schema_rules,
     sign_in_rules,
 )
 from apim_sandbox.insight.doctor.cloud import Cloud
@@ -31,7 +32,9 @@ _ALL = (
     *cluster_rules.RULES,
     *sign_in_rules.RULES,
     *lifetime_rules.RULES,
+    *schema_rules.RULES,
 )
+REFUSED = schema_rules.RULES[0].id
 _FAMILIES = ("WI", "GW", "FC", "AZ", "CL")  # in the order of the walk
 
 
@@ -58,8 +61,11 @@ def check(
     found: list[Finding] = []
     for rule in rules:
         for hit in rule.look(objects):
-            line, column = hit.manifest.position(hit.path)
+            line, column = hit.at or hit.manifest.position(hit.path)
             found.append(
                 Finding(hit.manifest.file, line, column, rule.id, rule.severity, hit.message, hit.fix)
             )
+    # What another rule explains better is not told twice.
+    told = {(one.file, one.line) for one in found if one.rule != REFUSED}
+    found = [one for one in found if one.rule != REFUSED or (one.file, one.line) not in told]
     return sorted(dict.fromkeys(found), key=lambda one: (order[one.file], one.line, one.column, one.rule))

@@ -188,16 +188,18 @@ EXAMPLES: dict[str, Example] = {
         _IMAGE + "        securityContext: {readOnlyRootFilesystem: false, runAsUser: 1001}\n",
         _IMAGE,
     ),
-    "GW009": _manifest(
+    "GW009": Example(
         "        image: mcr.microsoft.com/azure-api-management/gateway:2.12.0\n" + _BACKUP,
         "        image: mcr.microsoft.com/azure-api-management/gateway:2.11.1\n" + _BACKUP,
         _IMAGE,
+        given=((_ACCOUNT, _ACCOUNT + "      volumes: [{name: backup, emptyDir: {}}]\n"),),
     ),
     "GW013": _manifest(
         _APP + "  config.service.auth.azureAd.clientSecret: 5d2c1f0e-0000-4000-8000-000000000000\n",
         _APP + "  config.service.auth.azureAd.clientSecret: not-a-real-secret\n",
         _AUTH,
     ),
+    "CL007": _manifest("      serviceAcountName: apim-gateway-workload-identity\n", _ACCOUNT),
     "GW014": _manifest(
         '  config.service.auth: "GatewayKey on-prem&202612312359&c2lnbmF0dXJl"\n',
         '  config.service.auth: "GatewayKey on-prem&202701302359&c2lnbmF0dXJl"\n',

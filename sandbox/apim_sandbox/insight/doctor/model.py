@@ -19,6 +19,7 @@ class Manifest(Struct, frozen=True):
     file: str
     data: dict[str, Any]
     position: Position
+    document: Document | None = None  # None for what a cluster holds, and for an item of a list
 
     @classmethod
     def of(cls, document: Document) -> "Manifest | None":
@@ -28,7 +29,8 @@ class Manifest(Struct, frozen=True):
             place = document.key_place(*path)
             return place.line, place.column
 
-        return cls(document.file, document.value, position) if isinstance(document.value, dict) else None
+        value = document.value
+        return cls(document.file, value, position, document) if isinstance(value, dict) else None
 
 
 class Finding(Struct, frozen=True):
@@ -44,12 +46,13 @@ class Finding(Struct, frozen=True):
 
 
 class Hit(Struct, frozen=True):
-    """A rule's finding before it is placed: in which manifest, at which path."""
+    """A rule's finding before it is placed: in which manifest, at which path, or where it stands."""
 
     manifest: Manifest
     path: Path
     message: str
     fix: str
+    at: tuple[int, int] | None = None
 
 
 class Rule(Struct, frozen=True):

@@ -91,7 +91,7 @@ def test_the_annotation_on_the_pod_template_is_found() -> None:
 
 def test_the_articles_placeholders_are_found() -> None:
     original = Path("examples/article/gateway.original.yaml").read_text(encoding="utf-8")
-    assert {one.rule for one in findings(original)} == {"WI008", "GW012"}
+    assert {one.rule for one in findings(original)} == {"WI008", "GW012", "CL007"}
 
 
 def test_a_service_account_of_another_namespace_is_named() -> None:
@@ -115,6 +115,23 @@ def test_findings_end_with_their_count_and_the_next_command() -> None:
         "1 error, 0 warnings in 1 file (0.0 s).   Explain a rule:  apim-sandbox doctor --rule GW011"
     )
     assert plain(finding_lines([], 2, 0.1)) == "Nothing found in 2 files (0.1 s).\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("serviceAccountName:", "serviceAcountName:", [(28, 7, 'write "serviceAccountName"')]),
+        ("apiVersion: apps/v1\n", "", [(12, 1, "add apiVersion:")]),
+        ("kind: ConfigMap", "kind: ConfigMp", [(60, 7, 'write "ConfigMap"')]),
+        ("replicas: 1", "replicas: -1", [(18, 13, "write 0 or more")]),
+    ],
+)
+def test_what_the_api_server_refuses_is_found_before(
+    old: str, new: str, found: list[tuple[int, int, str]]
+) -> None:
+    """At its place, and once where another rule says more of it."""
+    refused = [one for one in findings(ARTICLE.replace(old, new, 1)) if one.rule == "CL007"]
+    assert [(one.line, one.column, one.fix) for one in refused] == found
 
 
 def test_what_is_no_kubernetes_object_is_passed_over() -> None:
