@@ -22,8 +22,9 @@ def _index() -> str:
     lines = [
         "# Rules of `apim-sandbox doctor`",
         "",
-        "Generated from the rules themselves; each example is a test. FC, AZ and CL compare the manifests",
-        "with a world file (`--world`), what `az` printed (`--azure-export`), or a cluster (`--cluster`).",
+        "Generated from the rules themselves; each example is a test. FC, AZ, most of CL and two of GW",
+        "compare the manifests with a world file (`--world`), what `az` printed (`--azure-export`) or a",
+        "cluster (`--cluster`).",
     ]
     for prefix, title in _GROUPS.items():
         lines += ["", f"## {title}", "", "| rule | severity | what is wrong |", "|---|---|---|"]
