@@ -179,7 +179,9 @@ def _cloud(world: Path | None, azure_export: Path | None, cluster: str | None, n
         if not azure_export.is_dir():
             fix = "put what az printed into a folder, as .json files, and name the folder"
             raise DocumentError(Place(str(azure_export)), "is no folder", fix)
-        found = sorted(one for one in azure_export.iterdir() if one.suffix == ".json" and one.is_file())
+        found = sorted(
+            one for one in azure_export.iterdir() if one.suffix.lower() == ".json" and one.is_file()
+        )
         cloud = from_files([(str(one), one.read_bytes()) for one in found], str(azure_export))
     if cluster is not None:
         issuer = _kubectl(cluster, "get", "--raw", "/.well-known/openid-configuration").get("issuer")

@@ -51,6 +51,7 @@ class _Export(Struct):
     """Objects by what they are; each with the file that it came from."""
 
     found: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
+    pages: dict[str, dict[str, str]] = field(default_factory=dict)  # by kind: file and link to its next page
 
     def add(self, kind: str, file: str, value: dict[str, Any] | None = None) -> None:
         listed = self.found.setdefault(kind, [])
@@ -63,6 +64,14 @@ class _Export(Struct):
     def has(self, kind: str) -> bool:
         return kind in self.found
 
+    def cut(self) -> Iterator[DocumentError]:
+        """Lists without their last page, which has no link: what is missing would look as if it were not."""
+        for pages in self.pages.values():
+            if all(pages.values()):
+                file, link = list(pages.items())[-1]
+                fix = f"az rest --url '{link}' > next-page.json, beside it"
+                yield DocumentError(Place(file), "is one page of a list that goes on", fix)
+
 
 def from_files(files: Iterable[tuple[str, bytes]], source: str = "the export") -> Cloud:
     """`files` as (name, content). Raises `DocumentError` for all bad files together."""
@@ -73,6 +82,7 @@ def from_files(files: Iterable[tuple[str, bytes]], source: str = "the export") -
             _sort(export, name, _parsed(name, content))
         except DocumentError as error:
             problems.append(error)
+    problems += export.cut()
     if not count:
         problems.append(DocumentError(Place(source), "holds no .json file", _first_commands()))
     if problems:
@@ -123,7 +133,9 @@ def _parsed(name: str, content: bytes) -> Any:
 
 
 def _sort(export: _Export, name: str, value: Any) -> None:
+    link = None
     if isinstance(value, dict) and isinstance(value.get("value"), list) and "id" not in value:
+        link = _text(value, "nextLink") or _text(value, "@odata.nextLink")
         value = value["value"]
     if isinstance(value, list) and not value:
         kind = next((kind for word, kind in _EMPTY.items() if word in name.lower()), None)
@@ -131,6 +143,8 @@ def _sort(export: _Export, name: str, value: Any) -> None:
             fix = "put what it lists into the file's name, such as federated-credentials.json"
             raise DocumentError(Place(name), "is an empty list, which does not tell of what", fix)
         export.add(kind, name)
+        if link is not None:
+            export.pages.setdefault(kind, {})[name] = link
         return
     for index, one in enumerate(value if isinstance(value, list) else [value]):
         kind = _kind(one) if isinstance(one, dict) else None
@@ -141,6 +155,8 @@ def _sort(export: _Export, name: str, value: Any) -> None:
             )
             raise DocumentError(Place(name), f"{what} nothing that the doctor knows", fix)
         export.add(kind, name, one)
+        if link is not None:
+            export.pages.setdefault(kind, {})[name] = link
 
 
 def _kind(one: dict[str, Any]) -> str | None:
@@ -216,11 +232,10 @@ def _identities(export: _Export) -> Iterator[Identity]:
         )
     for _, one in export.of("identities"):
         own = {**_mapping(one.get("properties")), **one}
-        prefix = _text(one, "id").lower() + "/"
         ours = [
             _credential(credential)
             for _, credential in export.of("credentials")
-            if _text(credential, "id").lower().startswith(prefix)
+            if _below(credential, _id(one))
         ]
         yield Identity(
             _text(one, "name"), "identity", _text(own, "clientId"), principal_id=_text(own, "principalId"),
@@ -260,11 +275,11 @@ def _credential(one: dict[str, Any]) -> Credential:
 
 def _services(export: _Export) -> Iterator[Service]:
     for _, one in export.of("services"):
-        own, identity = _text(one, "id"), _mapping(one.get("identity"))
+        own, identity = _id(one), _mapping(one.get("identity"))
         gateways: dict[str, tuple[str, ...] | None] = {}
         for _, gateway in export.of("gateways"):
-            if _text(gateway, "id").lower().startswith(own.lower() + "/"):
-                gateways[_text(gateway, "name")] = _apis(export, _text(gateway, "id"))
+            if _below(gateway, own):
+                gateways[_text(gateway, "name")] = _apis(export, _id(gateway))
         system = str(identity.get("type", "")).replace(" ", "").lower().startswith("systemassigned")
         yield Service(
             own,
@@ -276,11 +291,7 @@ def _services(export: _Export) -> Iterator[Service]:
 
 
 def _apis(export: _Export, gateway: str) -> tuple[str, ...] | None:
-    found = [
-        _text(one, "name")
-        for _, one in export.of("gateway-apis")
-        if _text(one, "id").lower().startswith(gateway.lower() + "/")
-    ]
+    found = [_text(one, "name") for _, one in export.of("gateway-apis") if _below(one, gateway)]
     return tuple(found) if found else None
 
 
@@ -345,6 +356,16 @@ def _permission(block: Any) -> Permission:
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _id(one: dict[str, Any]) -> str:
+    """Its resource id, without the slash that scripts leave at an end."""
+    return _text(one, "id").rstrip("/")
+
+
+def _below(one: dict[str, Any], parent: str) -> bool:
+    """Whether a resource belongs to another: ARM compares ids without letter case."""
+    return _id(one).lower().startswith(parent.lower() + "/")
 
 
 def _text(one: dict[str, Any], key: str) -> str:

@@ -177,6 +177,32 @@ def test_an_empty_list_of_credentials_is_known_by_its_name() -> None:
     assert [one.rule for one in looked(files)] == ["FC004"]
 
 
+def test_ids_fit_with_a_slash_at_their_end() -> None:
+    """Scripts that join paths leave one; ARM does not mind."""
+    files = exported()
+    files["apim.json"] = {**files["apim.json"], "id": SERVICE + "/"}
+    files["gateways.json"] = {
+        "value": [{**one, "id": one["id"] + "/"} for one in files["gateways.json"]["value"]]
+    }
+    assert looked(files) == []
+
+
+def test_a_list_whose_next_page_is_missing_is_refused() -> None:
+    """What stands on that page would be found missing; with the last page beside it all is known."""
+    files = exported()
+    link = "https://management.azure.com/gateways?$skiptoken=2"
+    ours = files["gateways.json"]["value"]
+    others = [{**one, "id": f"{SERVICE}/gateways/other", "name": "other"} for one in ours]
+    files["gateways.json"] = {"value": others, "nextLink": link}
+    with pytest.raises(DocumentError) as refused:
+        looked(files)
+    assert str(refused.value) == (
+        "gateways.json: is one page of a list that goes on "
+        f"(fix: az rest --url '{link}' > next-page.json, beside it)"
+    )
+    assert looked({**files, "next-page.json": {"value": ours}}) == []
+
+
 @pytest.mark.parametrize("name", list(exported()))
 def test_what_is_not_there_is_not_judged_but_named(name: str) -> None:
     """Half an export gives no finding that the other half would take away."""
