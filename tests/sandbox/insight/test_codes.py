@@ -154,6 +154,22 @@ def test_every_code_that_is_known_in_public_is_explained(number: int) -> None:
         ("404 Not Found", "NotFound"),
         ("429 Too Many Requests", "TooManyRequests"),
         ("x509: certificate signed by unknown authority", "UntrustedCertificate"),
+        (
+            "WorkloadIdentityCredential: no client ID specified. Check pod configuration or set ClientID in "
+            "the options",
+            "identity-variables-missing",
+        ),
+        (
+            "WorkloadIdentityCredential authentication unavailable. The workload options are not fully "
+            "configured.",
+            "identity-variables-missing",
+        ),
+        ("no token file specified. Check pod configuration", "identity-variables-missing"),
+        (
+            "The client 'a' with object id 'a' does not have authorization to perform action "
+            "'Microsoft.Authorization/roleAssignments/read' over scope '/subscriptions/b'",
+            "AuthorizationFailed",
+        ),
         ("ManagedIdentityCredential: no response from the IMDS endpoint", "fell-back-to-managed-identity"),
         ("Back-off pulling image: ErrImagePull", "ImagePullBackOff"),
     ],

@@ -108,7 +108,8 @@ LINES: tuple[Line, ...] = (
     ),
     _line(
         r"AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE must be set"
-        r"|WorkloadIdentityCredential.*(missing|not set|required)",
+        r"|WorkloadIdentityCredential.*(missing|not set|required|not fully configured)"
+        r"|no (client|tenant) ID specified|no token file specified",
         Code(
             "identity-variables-missing",
             "no AZURE_* variables",

@@ -4,6 +4,7 @@ from apim_sandbox.insight.knowledge.model import Code, because
 
 _GATEWAY = "Azure/api-management-self-hosted-gateway"
 _AWI = "Azure/azure-workload-identity"
+_RBAC = "Microsoft's RBAC troubleshooting page"
 
 MESSAGES: tuple[tuple[str, Code], ...] = (
     (
@@ -148,6 +149,25 @@ MESSAGES: tuple[tuple[str, Code], ...] = (
             7,
             "Gateways of version 1 ask another API, at another address.",
             (because("the image is of version 1", 1, f"{_GATEWAY}#37"),),
+        ),
+    ),
+    (
+        r"AuthorizationFailed|does not have authorization to perform action",
+        Code(
+            "AuthorizationFailed",
+            "Azure Resource Manager refuses the action",
+            8,
+            "No role assignment at the scope, or above it, gives the caller this action. The message names "
+            "caller, action and scope; the gateway itself never sees it, its configuration API says 403.",
+            (
+                because("the role is missing, or assigned at another scope", 1, _RBAC),
+                because("the role was assigned a moment ago: it takes up to 10 minutes", 1, _RBAC),
+                because("the caller's token is older than the assignment to its group", 1, _RBAC),
+            ),
+            (
+                "az role assignment list --assignee <object id> --scope <scope> --include-inherited "
+                "--include-groups shows what the caller holds.",
+            ),
         ),
     ),
     (
