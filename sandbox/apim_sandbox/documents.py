@@ -5,6 +5,7 @@ column of every key and value by JSON pointer (RFC 6901). It is stricter than Py
 is an error, as is a key that is no scalar. Timestamps stay strings, as in Kubernetes.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -133,7 +134,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DocumentError(Place(str(path)), f"is not UTF-8 at byte {error.start}") from None
+        wide = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        fix = "save it as UTF-8; PowerShell's > writes UTF-16" if wide else ""
+        raise DocumentError(Place(str(path)), f"is not UTF-8 at byte {error.start}", fix) from None
     except OSError as error:
         raise DocumentError(Place(str(path)), f"can't be read: {error.strerror}") from None
 

@@ -24,6 +24,13 @@ _EXPECTED = {
     "model_attributes_type": "a mapping",
     "dict_type": "a mapping",
 }
+_LIMITS = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
 
 
 def validated(model: type[T], document: Document, noun: str) -> T:
@@ -66,6 +73,9 @@ def _explain(model: type[BaseModel], document: Document, noun: str, detail: Erro
             f'{dotted(path)} should be one of {", ".join(expected)}, it is "{detail["input"]}"',
             f'write "{meant}"' if meant else "",
         )
+    if kind in _LIMITS:
+        message = f"should be {_LIMITS[kind].format(**detail['ctx'])}, it is {_kind_of(detail['input'])}"
+        return DocumentError(document.place(*path), f"{dotted(path) or noun} {message}")
     return DocumentError(document.place(*path), f"{dotted(path) or noun}: {message}")
 
 

@@ -88,9 +88,12 @@ class Loaded(Struct, frozen=True):
 def load(path: Path) -> Loaded:
     """The scenario of a file. Raises `DocumentError`."""
     found = documents.read(path)
-    if len(found) != 1:
-        place = found[1].place() if found else Place(str(path))
-        raise DocumentError(place, f"holds {len(found)} documents, a scenario is one", "one file a scenario")
+    if not found:
+        raise DocumentError(Place(str(path)), "is empty", f"begin with: apim-sandbox scenario new {path}")
+    if len(found) > 1:
+        raise DocumentError(
+            found[1].place(), f"holds {len(found)} documents, a scenario is one", "one file a scenario"
+        )
     return from_file(found[0])
 
 

@@ -326,7 +326,7 @@ class CallCheck(Part):
     """A call of an API through the newest gateway, and its answer."""
 
     path: Annotated[str, Field(pattern=r"^/")] = "/echo/hello"
-    status: int
+    status: Annotated[int, Field(ge=100, le=599)]
     body: str | None = None
     """Contained in the answer's body."""
 

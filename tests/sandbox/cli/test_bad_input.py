@@ -72,7 +72,7 @@ def test_a_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "image.yaml"
-    file.write_bytes(b"\xff\xfe\x00")
+    file.write_bytes(b"\x89PNG\r\n")
     assert cli("apply", "-f", file) == (BAD_INPUT, "", f"error: {file}: is not UTF-8 at byte 0\n")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from apim_sandbox.documents import DocumentError
-from apim_sandbox.scenario.load import load_all, loads
+from apim_sandbox.scenario.load import load, load_all, loads
 
 HEAD = """\
 id: entra/one
@@ -158,11 +158,37 @@ def test_a_whole_scenario_loads() -> None:
             HEAD + EXPECT + "needs: kind\n",
             "one.yaml:8:8: needs kind, and does not say why (fix: add because:)",
         ),
+        (
+            HEAD + "expect:\n  - {call: {status: 2000}}\n",
+            "one.yaml:7:21: expect[0].call.status should be at most 599, it is the number 2000",
+        ),
+        (
+            HEAD + "expect:\n  - {call: {path: echo, status: 200}}\n",
+            'one.yaml:7:19: expect[0].call.path should be text that matches ^/, it is the text "echo"',
+        ),
     ],
 )
 def test_a_mistake_is_shown_where_it_stands(text: str, message: str) -> None:
     """File, line, column, what is wrong, and the fix."""
     assert problem(text).startswith(message)
+
+
+def test_a_file_without_a_scenario_says_how_to_begin(tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("# nothing yet\n", encoding="utf-8")
+    with pytest.raises(DocumentError) as refused:
+        load(file)
+    assert str(refused.value) == f"{file}: is empty (fix: begin with: apim-sandbox scenario new {file})"
+
+
+def test_a_file_that_powershell_wrote_is_named_so(tmp_path: Path) -> None:
+    file = tmp_path / "wide.yaml"
+    file.write_text("id: wide\n", encoding="utf-16")
+    with pytest.raises(DocumentError) as refused:
+        load(file)
+    assert str(refused.value) == (
+        f"{file}: is not UTF-8 at byte 0 (fix: save it as UTF-8; PowerShell's > writes UTF-16)"
+    )
 
 
 def test_an_id_of_two_files_is_refused_with_both_places(tmp_path: Path) -> None:
