@@ -1,6 +1,5 @@
 """The commands that look: `status`, `logs`, `journal`, `explain`."""
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +16,11 @@ from apim_sandbox.cli.render.terminal import Terminal
 from apim_sandbox.client import Sandbox, SandboxError
 from apim_sandbox.client.shapes import PodShown
 from apim_sandbox.durations import show_duration
+from apim_sandbox.gateway.logs import uncolored
 from apim_sandbox.instance import InstanceError
 
 _THE_LAST = "apim-sandbox explain --last   what broke last in the running sandbox"
 _SHOWN = 120  # characters of a pasted text
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def show_status(state_dir: Path | None, *, as_json: bool) -> int:
@@ -61,7 +60,7 @@ def show_logs(pod: str, state_dir: Path | None, *, follow: bool) -> int:
         namespace, name = find_pod(sandbox.pods(), pod)
         with closing(sandbox.logs(namespace, name, follow=follow)) as lines:
             for text in lines:
-                print(_COLOUR.sub("", text) if plain else text, flush=True)
+                print(uncolored(text) if plain else text, flush=True)
     return 0
 
 

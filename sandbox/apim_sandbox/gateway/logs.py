@@ -3,6 +3,7 @@
 A written line also goes to the journal, without colour.
 """
 
+import re
 import sys
 from typing import Literal, Protocol
 
@@ -26,6 +27,7 @@ _JSON_NAMES: dict[Level, str] = {
     "debug": "Verbose", "info": "Info", "warn": "Warning", "error": "Error", "fatal": "Fatal",
 }  # fmt: skip
 _COLORS: dict[Level, str] = {"debug": "90", "info": "32", "warn": "33", "error": "31", "fatal": "35"}
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 FORMATS = Behaviour(
     id="gateway.logs.formats",
@@ -89,6 +91,11 @@ class GatewayLog:
         self._journal.append(
             GatewayLogged(self._pod.namespace, self._pod.name, level, event_type, message, line, exception)
         )
+
+
+def uncolored(line: str) -> str:
+    """A line of a log as it reads without a terminal."""
+    return _COLOR.sub("", line)
 
 
 def text_line(

@@ -10,6 +10,7 @@ from apim_emulators.core.faults import FaultError
 from apim_sandbox.client import SandboxError
 from apim_sandbox.cluster.protocol import ClusterError
 from apim_sandbox.documents import DocumentError
+from apim_sandbox.scenario.agenda import named
 from apim_sandbox.scenario.model import (
     AddFault,
     Answer,
@@ -42,7 +43,7 @@ async def perform(stage: Stage, step: Step) -> None:
     try:
         await ACTIONS[step.action](stage, getattr(step, step.action))
     except (SandboxError, SteeringError, ClusterError, FaultError, UnknownNameError, DocumentError) as error:
-        raise ActionError(f"{step.action} {step.when}: {error}") from None
+        raise ActionError(f"{named(step)}: {error}") from None
 
 
 async def _apply(stage: Stage, edits: tuple[ManifestEdit, ...]) -> None:

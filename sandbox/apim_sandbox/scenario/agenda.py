@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
+from pydantic.alias_generators import to_camel
 
 from apim_emulators.core.journal import Record
 from apim_sandbox.scenario.checks import describe, differences, shown
@@ -117,7 +118,7 @@ class Agenda(Struct):
 def named(line: Line) -> str:
     """A line as messages call it."""
     if isinstance(line, Step):
-        return f"{line.action} {line.when}"
+        return f"{to_camel(line.action)} {line.when}"
     return f"the check of {describe(line)}"
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from apim_emulators.core.journal import Record
+from apim_sandbox.gateway.logs import uncolored
 from apim_sandbox.insight.explain import LAST, explain
 from apim_sandbox.scenario.model import (
     CallCheck,
@@ -123,7 +124,7 @@ async def _refused(stage: Stage, wanted: str) -> Seen:
 
 
 async def _log(stage: Stage, wanted: str) -> Seen:
-    lines = await stage.logs()
+    lines = [uncolored(line) for line in await stage.logs()]
     ok = any(wanted in line for line in lines)
     return Seen(ok, wanted, "in the log" if ok else _tail(lines))
 

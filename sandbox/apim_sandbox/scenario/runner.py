@@ -8,6 +8,7 @@ import anyio
 import trio
 from msgspec import Struct
 from msgspec.structs import replace
+from pydantic.alias_generators import to_camel
 
 from apim_emulators.core.clock import SystemTime
 from apim_emulators.core.journal import Record, encode
@@ -246,15 +247,21 @@ def _never(agenda: Agenda, verdicts: list[Verdict], stage: Stage) -> str:
             got, place = "it never came", _place(stage, line)
             verdicts.append(Verdict(stage.elapsed(), describe(line), False, f"after {event}", got, place))
         elif agenda.with_cause and not problem:
-            problem = f"{line.action} waited for {event}, which never came"
+            problem = f"{to_camel(line.action)} waited for {event}, which never came"
     return problem
 
 
 async def _perform(stage: Stage, step: Step) -> None:
-    with anyio.move_on_after(STEP_LIMIT) as scope:
-        await perform(stage, step)
-    if scope.cancelled_caught:
-        raise ActionError(f"{named(step)} did not end within {STEP_LIMIT:g} s")
+    """Raises `ActionError` with the step's place in the file; the first apply is nobody's, and has none."""
+    try:
+        with anyio.move_on_after(STEP_LIMIT) as scope:
+            await perform(stage, step)
+        if scope.cancelled_caught:
+            raise ActionError(f"{named(step)} did not end within {STEP_LIMIT:g} s")
+    except ActionError as error:
+        path = next((path for path, one in stage.loaded.scenario.lines() if one is step), None)
+        place = f"{stage.loaded.document.place(*path)}: " if path is not None else ""
+        raise ActionError(f"{place}{error}") from None
 
 
 class Proof(Struct, frozen=True):

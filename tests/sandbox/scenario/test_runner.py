@@ -38,10 +38,26 @@ def test_an_unmet_expectation_says_what_was_seen_instead() -> None:
 
 
 def test_a_step_that_cannot_be_done_ends_the_run_with_its_reason() -> None:
-    """The scenario is wrong, not the sandbox."""
-    result = run(loads(one("timeline:\n  - {at: 1s, deletePod: nobody}\nexpect:\n  - {gateway: ready}\n")))
+    """The scenario is wrong, not the sandbox: the step's place in the file comes first."""
+    text = "timeline:\n  - {at: 1s, deletePod: nobody}\nexpect:\n  - {gateway: ready}\n"
+    result = run(loads(one(text), "one.yaml"))
     assert not result.passed
-    assert result.problem.startswith('no pod is called "nobody…"; there are apim-gateway-')
+    assert result.problem.startswith('one.yaml:7:5: no pod is called "nobody…"; there are apim-gateway-')
+
+
+def test_a_step_that_names_nothing_there_is_called_as_in_its_file() -> None:
+    """By the key that somebody wrote."""
+    text = "timeline:\n  - {at: 1s, rotateKey: {cluster: elsewhere}}\nexpect:\n  - {gateway: ready}\n"
+    assert run(loads(one(text), "one.yaml")).problem == (
+        "one.yaml:7:5: rotateKey at 1 s: no cluster is called 'elsewhere'; there are contoso"
+    )
+
+
+def test_a_log_is_compared_and_shown_without_its_colours() -> None:
+    """The image colours its level; what somebody reads is what is compared."""
+    text = "expect:\n  - {log: '[Info] 20'}\n  - {log: nothing of the kind}\n"
+    (verdict,) = run(loads(one(text))).failures
+    assert verdict.got.startswith("not in the log, whose last line is: [")
 
 
 def test_a_fault_that_never_fired_is_reported() -> None:
