@@ -160,9 +160,9 @@ MESSAGES: tuple[tuple[str, Code], ...] = (
             "No role assignment at the scope, or above it, gives the caller this action. The message names "
             "caller, action and scope; the gateway itself never sees it, its configuration API says 403.",
             (
-                because("the role is missing, or assigned at another scope", 1, _RBAC),
                 because("the role was assigned a moment ago: it takes up to 10 minutes", 1, _RBAC),
-                because("the caller's token is older than the assignment to its group", 1, _RBAC),
+                because("the role is missing, or assigned at another scope", 0, _RBAC),
+                because("a group's new member: its tokens show the group late", 0, _RBAC),
             ),
             (
                 "az role assignment list --assignee <object id> --scope <scope> --include-inherited "
