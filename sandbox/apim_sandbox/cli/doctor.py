@@ -54,7 +54,10 @@ def run_doctor(
     manifests = [part for one in manifests for part in _items(one)]
     if not manifests:
         named = [str(one) for one in (*files, helm, cluster) if one is not None]
-        raise DocumentError(Place(named[0]), "holds no Kubernetes object", "apim-sandbox doctor gateway.yaml")
+        empty = not parsed and any(one.is_dir() for one in files)
+        what = "holds no .yaml or .yml file" if empty else "holds no Kubernetes object"
+        fix = "name the file or the folder that has them" if empty else "begin one with apiVersion: and kind:"
+        raise DocumentError(Place(named[0]), what, fix)
     now = timer.wall()
     cloud = _cloud(world, azure_export, cluster, now)
     findings = check(manifests, cloud, rules, now=now)

@@ -63,6 +63,10 @@ def apply_files(files: list[Path], state_dir: Path | None, *, as_json: bool = Fa
     with Sandbox.connect(state_dir) as sandbox:
         before = sandbox.status()["journal"]
         results = sandbox.apply(documents)
+        if not results:
+            raise InputError(
+                f"no object in {', '.join(map(str, files))}", "begin one with apiVersion: and kind:"
+            )
         if as_json:
             print_json(results)
             return 0

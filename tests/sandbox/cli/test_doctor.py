@@ -96,8 +96,13 @@ def test_the_helm_charts_render_is_looked_at(capsys: pytest.CaptureFixture[str])
 def test_what_can_not_be_looked_at_says_why(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"no rule is called 'GW11'.*--rule GW011"):
         run_doctor([], "GW11")
-    with pytest.raises(DocumentError, match="holds no Kubernetes object"):
+    with pytest.raises(DocumentError, match=r"holds no \.yaml or \.yml file"):
         run_doctor([tmp_path])
+    values = tmp_path / "values.yaml"
+    values.write_text("---\n---\n")
+    with pytest.raises(DocumentError, match=r"holds no Kubernetes object.*apiVersion"):
+        run_doctor([values])
+    values.unlink()
     with pytest.raises(DocumentError, match="is no folder"):
         run_doctor([ARTICLE], azure_export=ARTICLE)
     with pytest.raises(DocumentError, match="can't go with --world"):

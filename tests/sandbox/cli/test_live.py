@@ -467,6 +467,14 @@ def test_status_and_apply_speak_to_programs(cli: Cli, here: Sandbox, pod: str, t
     ]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_file_without_an_object_is_refused(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("---\n# nothing\n---\n")
+    message = f"error: no object in {file}\nnext:  begin one with apiVersion: and kind:\n"
+    assert cli("apply", "-f", file) == (BAD_INPUT, "", message)
+
+
 def test_what_was_applied_is_deleted(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """In a sandbox of its own, since the other tests need the pod."""
     file = tmp_path / "gateway.yaml"
