@@ -1,7 +1,5 @@
 """What happens to a cluster: killed while it is made, beside another one, deleted by somebody, foreign."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -25,16 +23,16 @@ def second(engine: None, kind: Kind, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_a_killed_up_is_taken_up_again_beside_the_first(kind: Kind, second: Kind) -> None:
-    """SIGKILL while the node starts; the next `up` makes it anew; neither cluster knows of the other."""
+    """SIGKILL while `kind create` runs; the next `up` makes the node anew; neither knows of the other."""
     before = docker("ps", "-q", "--filter", f"network={kind.layout.network}")
     process = subprocess.Popen(
         [sys.executable, "-m", "apim_sandbox", "kind", "up", *second.state_option],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 240
     while not docker("ps", "-q", "--filter", f"name={second.layout.node}") and time.monotonic() < deadline:
         time.sleep(0.5)
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill()  # it alone: `kind create` goes on, and the next `up` waits for it to end
     process.wait()
     assert not second.layout.created.exists()
 
@@ -45,7 +43,7 @@ def test_a_killed_up_is_taken_up_again_beside_the_first(kind: Kind, second: Kind
     addresses = {one.layout.name: _login_address(one) for one in (kind, second)}
     assert addresses[kind.layout.name] != addresses[SECOND]
 
-    docker("rm", "--force", second.layout.node)  # somebody deletes the cluster behind our back
+    docker("rm", "--force", "--volumes", second.layout.node)  # somebody deletes the cluster behind our back
     status = apim_sandbox("kind", "status", *second.state_option, check=False)
     assert (status.returncode, "gone: somebody deleted it" in status.stdout) == (3, True)
     again = second.up()

@@ -3,6 +3,7 @@
 The programs are stand-ins that say what the real ones say; no Docker is needed.
 """
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import anyio
 import pytest
 
 from apim_sandbox.cli.problems import NOT_RUNNING, report
-from apim_sandbox.cluster.kind.layout import Layout, Ports
+from apim_sandbox.cluster.kind import tools
+from apim_sandbox.cluster.kind.layout import Layout, Ports, start_command
+from apim_sandbox.cluster.kind.turn import turn
 from apim_sandbox.cluster.kind.up import Up, UpOptions
+from apim_sandbox.instance import default_state_dir
 from apim_sandbox.serving.edge import listen
 
 INFO = 'info) echo "27.0 [name=seccomp]" ;;'
@@ -81,6 +85,16 @@ def test_docker_does_not_run(machine: Machine, capsys: pytest.CaptureFixture[str
         "next:  start Docker Desktop, or: sudo systemctl start docker\n"
     )
     assert not machine.layout.directory.exists()
+
+
+def test_the_next_step_starts_the_sandbox_that_was_asked_for(machine: Machine) -> None:
+    """On kind, in a directory of one's own, and in the usual one."""
+    layout = machine.layout
+    layout.create()
+    layout.remember(Ports(1, 2))
+    assert start_command(layout.sandbox.path) == layout.command("up")
+    assert start_command(Path("/my state")) == "apim-sandbox up --detach --state-dir '/my state'"
+    assert start_command(default_state_dir()) == "apim-sandbox up --detach"
 
 
 def test_kind_is_too_old(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,6 +223,80 @@ def test_the_state_directory_cannot_be_written(
         f"error: state directory {file}/x can't be written: Not a directory\n"
         "next:  name another with --state-dir DIR or APIM_SANDBOX_STATE_DIR\n"
     )
+
+
+def test_something_else_is_where_the_kubeconfig_belongs(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A directory, here; all the rest of what was made is removed, and so is it."""
+    machine.layout.kubeconfig.mkdir(parents=True)
+    machine.programs["docker"] = "run) exec /bin/sleep 60 ;;\n" + machine.programs["docker"]
+    kubeconfig = machine.layout.kubeconfig
+    assert machine.up(capsys) == (
+        f"error: {kubeconfig} can't be replaced by this cluster's: Is a directory\n"
+        f"next:  remove or unmount {kubeconfig}, or name another place with --state-dir DIR\n"
+    )
+    assert not machine.layout.directory.exists()
+
+
+def test_the_disk_for_temporary_files_is_full(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """`kind load` writes the image there; pruning what Docker keeps would be of no use."""
+    words = (
+        "Command Output: write /tmp/apim-sandbox-x/images-tar2645784650/.tmp-images.tar3036925480: "
+        "no space left on device"
+    )
+    assert str(tools.failure(("kind", "load"), words)) == f"the disk for temporary files is full: {words}"
+    assert "TMPDIR" in tools.failure(("kind", "load"), words).hint
+
+
+def test_docker_is_elsewhere(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to start on this machine: the variable is named."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///gone.sock")
+    problem = tools.failure(("docker", "info"), "Cannot connect to the Docker daemon at unix:///gone.sock.")
+    assert problem.hint == "DOCKER_HOST is unix:///gone.sock: start the engine there, or unset DOCKER_HOST"
+
+
+def test_what_a_killed_up_started_is_waited_for(machine: Machine) -> None:
+    """`kind create` has outlived its `up`: the next one does nothing before that has ended."""
+    machine.install()
+    machine.layout.create()
+    told: list[str] = []
+
+    async def waited() -> bool:
+        async with turn(machine.layout, lambda: told.append("first")):
+            orphan = await anyio.open_process(["/bin/sleep", "60"], pass_fds=tools.HELD.get())
+        with anyio.move_on_after(0) as scope:
+            async with turn(machine.layout, lambda: told.append("second")):
+                pass
+        orphan.kill()
+        await orphan.wait()
+        async with turn(machine.layout, lambda: told.append("third")):
+            return scope.cancelled_caught
+
+    assert anyio.run(waited, backend="asyncio")
+    assert told == ["second"]
+
+
+def test_whoever_waited_for_a_removal_finds_a_directory_of_its_own(machine: Machine) -> None:
+    """The lock that was waited for went with the directory."""
+    machine.install()
+
+    async def both() -> Path:
+        async with anyio.create_task_group() as tasks:
+
+            async def first() -> None:
+                async with turn(machine.layout, lambda: None):
+                    holds.set()
+                    await waits.wait()
+                    shutil.rmtree(machine.layout.directory)
+
+            holds, waits = anyio.Event(), anyio.Event()
+            tasks.start_soon(first)
+            await holds.wait()
+            async with turn(machine.layout, waits.set):
+                return machine.layout.lock
+
+    assert anyio.run(both, backend="asyncio").exists()
 
 
 def test_an_interrupted_up_leaves_nothing_behind(machine: Machine) -> None:

@@ -7,6 +7,7 @@ from apim_sandbox.cli.output import print_json
 from apim_sandbox.cli.problems import InputError
 from apim_sandbox.cli.render.line import line, paragraph
 from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.cluster.kind.layout import start_command
 from apim_sandbox.instance import StateDir, default_state_dir
 
 
@@ -54,5 +55,5 @@ def _file(state_dir: Path | None, name: str) -> Path:
     state = StateDir(state_dir or default_state_dir())
     file = state.path / "ca" / name
     if not file.is_file():
-        raise InputError(f"no CA was made in {state.path} yet", "apim-sandbox up --detach")
+        raise InputError(f"no CA was made in {state.path} yet", start_command(state.path))
     return file

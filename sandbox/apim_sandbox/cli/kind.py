@@ -332,11 +332,15 @@ def _until_entra_asks(layout: Layout) -> list[Line]:
     ]
 
 
+def _waits(terminal: Terminal, layout: Layout) -> None:
+    terminal.print([line(f"An earlier command is still at work on {layout.name}: waiting for it.")])
+
+
 def down(layout: Layout) -> int:
     """Remove all that `up` made, and nothing else."""
     terminal = Terminal()
     with progress(terminal, "removing"):
-        gone = anyio.run(remove, layout, backend="asyncio")
+        gone = anyio.run(remove, layout, partial(_waits, terminal, layout), backend="asyncio")
     what = ", ".join(name for name, was in gone.items() if was)
     terminal.print(
         [line(f"Removed {layout.name}: {what}." if what else f"Nothing of {layout.name} was there.")]

@@ -1,5 +1,6 @@
 """Problems a user can cause, as messages that end with the next command; anything else is our defect."""
 
+import errno
 import sys
 from typing import NamedTuple
 
@@ -69,6 +70,13 @@ def report(error: Exception) -> int:
         return _say(str(error), "", BAD_INPUT)
     if isinstance(error, BrokenPipeError):
         return 0
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" at {error.filename}" if error.filename else ""
+        return _say(
+            f"the disk is full{where}: {error.strerror}",
+            "df -h, then make room, or name another place with --state-dir DIR",
+            NOT_RUNNING,
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return _say(f"{error.filename}: {error.strerror}", "", BAD_INPUT)
     return _defect(error)

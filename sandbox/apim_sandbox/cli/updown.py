@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from apim_sandbox.cli.render.line import Line, line
 from apim_sandbox.cli.render.terminal import Terminal
+from apim_sandbox.cluster.kind.layout import start_command
 from apim_sandbox.instance import Instance, InstanceError, StateDir, default_state_dir
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def stop(state_dir: Path | None) -> int:
     terminal.print(
         [
             line(f"Stopped the sandbox in {state.path}; its state is kept."),
-            line("Next:  ", ("apim-sandbox up --detach", "command")),
+            line("Next:  ", (start_command(state.path), "command")),
         ]
     )
     return 0

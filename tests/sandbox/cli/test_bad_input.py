@@ -1,5 +1,6 @@
 """What a user can do wrong, each with its whole message and exit status; no sandbox runs here."""
 
+import errno
 import re
 import socket
 from pathlib import Path
@@ -246,3 +247,17 @@ def test_what_nobody_can_cause_is_called_a_defect(capsys: pytest.CaptureFixture[
         "error: this is a defect of apim-sandbox: 'gone'",
         "next:  report the lines above, together with: apim-sandbox --version",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "where"),
+    [(OSError(errno.ENOSPC, "No space left on device"), ""),
+     (OSError(errno.EDQUOT, "Disk quota exceeded", "/state/x"), " at /state/x")],
+)  # fmt: skip
+def test_a_full_disk_is_no_defect(error: OSError, where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it is met, also where the system does not say which file it was."""
+    assert report(error) == NOT_RUNNING
+    assert capsys.readouterr().err == (
+        f"error: the disk is full{where}: {error.strerror}\n"
+        "next:  df -h, then make room, or name another place with --state-dir DIR\n"
+    )

@@ -86,7 +86,9 @@ class Sandbox:
         state = StateDir(state_dir or default_state_dir())
         instance = state.running()
         if instance is None:
-            raise InstanceError(f"no sandbox runs in {state.path}", "apim-sandbox up --detach")
+            from apim_sandbox.cluster.kind.layout import start_command
+
+            raise InstanceError(f"no sandbox runs in {state.path}", start_command(state.path))
         return cls(instance, state.secrets().operator)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 DIR = <state directory>-kind/NAME
 DIR/kind.json        what was asked for and which ports were taken
+DIR/lock             held while somebody makes or removes the sandbox
 DIR/kubeconfig       for the host; the user's own kubeconfig is never touched
 DIR/keys/            the API server's signing key, the public keys that it verifies with and those that
                      JWKS shows; seen by the node and the issuer's container only
@@ -83,6 +84,11 @@ class Layout(Struct, frozen=True):
         return self.directory / "created"
 
     @property
+    def lock(self) -> Path:
+        """Held by whoever makes or removes the sandbox, and by the programs that they started."""
+        return self.directory / "lock"
+
+    @property
     def network(self) -> str:
         return self.name if self.name.startswith(DEFAULT_NAME) else f"{DEFAULT_NAME}-{self.name}"
 
@@ -138,6 +144,14 @@ class Layout(Struct, frozen=True):
             self.directory / "kind.json",
             json.dumps({"name": self.name, "ports": to_builtins(ports), **asked}) + "\n",
         )
+
+
+def start_command(state: Path) -> str:
+    """What starts the sandbox of this state directory, on kind or without, to be typed by a person."""
+    if state.name == "sandbox" and (state.parent / "kind.json").is_file():
+        return Layout(state.parent.name, state.parent).command("up")
+    place = "" if state == StateDir(default_state_dir()).path else f" --state-dir {quote(str(state))}"
+    return f"apim-sandbox up --detach{place}"
 
 
 def owner(rootless: bool) -> tuple[int, int] | None:

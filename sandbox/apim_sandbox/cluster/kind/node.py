@@ -1,6 +1,8 @@
 """The cluster itself: made with kind, recognized as ours, taken up again, removed."""
 
 import json
+import tempfile
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -53,7 +55,7 @@ async def ensure(layout: Layout, cluster: Cluster, node_image: str | None, *, ke
         done = "made anew"
     # Those of a cluster that somebody deleted would name its CA.
     for path in (layout.created, layout.kubeconfig, layout.inner_kubeconfig):
-        path.unlink(missing_ok=True)
+        _forget(path)
     config = kind_config(cluster, layout.signing_key, layout.public_key)
     await tools.run(
         "kind", "create", "cluster", "--name", layout.name, "--kubeconfig", str(layout.kubeconfig),
@@ -78,16 +80,23 @@ async def _kubeconfigs(layout: Layout) -> None:
 async def delete(layout: Layout) -> bool:
     """Remove the cluster if it is ours; False when there was nothing to remove."""
     node = await find(layout)
-    for path in (layout.created, layout.inner_kubeconfig):
-        path.unlink(missing_ok=True)
     if node is None or not node.ours:
-        layout.kubeconfig.unlink(missing_ok=True)
         return False
     await tools.run(
         "kind", "delete", "cluster", "--name", layout.name, "--kubeconfig", str(layout.kubeconfig)
     )
-    layout.kubeconfig.unlink(missing_ok=True)
     return True
+
+
+def _forget(path: Path) -> None:
+    """Remove a file of a cluster that is no more. Raises `InstanceError` where somebody keeps it in place."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InstanceError(
+            f"{path} can't be replaced by this cluster's: {error.strerror}",
+            f"remove or unmount {path}, or name another place with --state-dir DIR",
+        ) from None
 
 
 async def load(layout: Layout, image: str) -> bool:
@@ -107,5 +116,9 @@ async def load(layout: Layout, image: str) -> bool:
     )
     if listed.strip():
         return False
-    await tools.run("kind", "load", "docker-image", image, "--name", layout.name)
+    # Ended on the way, kind leaves the whole image where temporary files are.
+    with tempfile.TemporaryDirectory(prefix="apim-sandbox-", ignore_cleanup_errors=True) as temporary:
+        await tools.run(
+            "kind", "load", "docker-image", image, "--name", layout.name, env={"TMPDIR": temporary}
+        )
     return True

@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextvars import ContextVar
 
 import anyio
 from msgspec import Struct
 
 from apim_sandbox.instance import InstanceError
 
+HELD: ContextVar[tuple[int, ...]] = ContextVar("held", default=())  # open files that programs hold as well
 KIND_MINIMUM = (0, 27)  # older ones know no node image of a Kubernetes that is still maintained
 
 
@@ -31,18 +33,24 @@ class Versions(Struct, frozen=True):
     rootless: bool
 
 
+_START = "start Docker Desktop, or: sudo systemctl start docker"
 # What the programs say, and what a person does about it. First match counts.
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     (
         r"cannot connect to the docker daemon|is the docker daemon running|docker daemon is not running"
         r"|error during connect",
         "Docker is not running",
-        "start Docker Desktop, or: sudo systemctl start docker",
+        _START,
     ),
     (
         r"permission denied while trying to connect",
         "Docker may not be used by this user",
         "sudo usermod -aG docker $USER, then sign in again",
+    ),
+    (
+        r"images-tar.*no space left on device",
+        "the disk for temporary files is full",
+        "df -h /tmp, then make room there, or set TMPDIR to another directory",
     ),
     (
         r"no space left on device",
@@ -95,6 +103,7 @@ async def run(
                 check=False,
                 env={**os.environ, **(env or {})},
                 stderr=subprocess.PIPE,
+                pass_fds=HELD.get(),
             )
     except TimeoutError:
         raise ToolError(f"`{shown(command)}` did not end within {timeout:g} s", "try it by hand") from None
@@ -120,6 +129,8 @@ def failure(command: tuple[str, ...], complaint: str) -> ToolError:
     for pattern, cause, hint in _CAUSES:
         told = next((line for line in lines if re.search(pattern, line, re.IGNORECASE)), "")
         if told:
+            if hint == _START and (host := os.environ.get("DOCKER_HOST")):
+                hint = f"DOCKER_HOST is {host}: start the engine there, or unset DOCKER_HOST"
             named = re.search(r'image "([^"@]+)', told)
             return ToolError(f"{cause}: {told[:400]}", hint.replace("IMAGE", named[1] if named else "IMAGE"))
     return ToolError(f"`{shown(command)}` failed: {words[:600]}", "try it by hand to see all of its words")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from apim_emulators.core.clock import SystemTime
 from apim_sandbox.cluster.kind import admission, containers, image, keys, node, tools, webhook
 from apim_sandbox.cluster.kind.containers import parts
 from apim_sandbox.cluster.kind.layout import Layout, Ports, owner
+from apim_sandbox.cluster.kind.turn import turn
 from apim_sandbox.cluster.kind.waiting import until
 from apim_sandbox.cluster.kind.webhook import Variant
 from apim_sandbox.instance import Instance, InstanceError, answers, write_private
@@ -61,13 +63,19 @@ class Up:
     async def run(self) -> Instance:
         """A sandbox whose webhook admits. Raises `InstanceError` with the next step to take."""
         layout = self.options.layout
-        fresh = not layout.remembered()
         self._built = anyio.Event()
         self.world = load_world(self.options.world)
         if not self.world.clusters:
             raise InstanceError(f"world {self.world.name} has no cluster", "declare one under clusters:")
         await self._step("tools", self._tools)
-        layout.create()
+        async with turn(layout, lambda: self.started(f"waiting for an earlier command on {layout.name}")):
+            await self._make(fresh=not layout.remembered())
+        control, proxy = f"http://127.0.0.1:{self.ports.control}", f"http://127.0.0.1:{self.ports.proxy}"
+        return publish(layout.sandbox, self.world, self.authority, control, proxy)
+
+    async def _make(self, *, fresh: bool) -> None:
+        """All the steps. Where the first of all `up` fails, nothing of it stays."""
+        layout = self.options.layout
         try:
             await self._step("state", self._state)
             async with anyio.create_task_group() as tasks:
@@ -75,12 +83,10 @@ class Up:
                 tasks.start_soon(self._inside)
         except BaseException as error:
             if fresh and not self.options.keep:
-                with anyio.CancelScope(shield=True):
+                with anyio.CancelScope(shield=True), suppress(InstanceError):  # the first one is the cause
                     self.started("removing what was made")
-                    await remove(layout)
+                    await _remove(layout)
             raise _first(error) from None
-        control, proxy = f"http://127.0.0.1:{self.ports.control}", f"http://127.0.0.1:{self.ports.proxy}"
-        return publish(layout.sandbox, self.world, self.authority, control, proxy)
 
     async def _beside(self) -> None:
         """What runs on this machine."""
@@ -191,14 +197,30 @@ class Up:
         return f"{name.rpartition('/')[2]} admits (profile {profile})"
 
 
-async def remove(layout: Layout) -> dict[str, bool]:
-    """Remove all that `up` made and nothing else; what there was of each."""
+async def remove(layout: Layout, waiting: Callable[[], None]) -> dict[str, bool]:
+    """Remove all that `up` made and nothing else; what there was of each.
+
+    `waiting()` is told when another command is at work on it. Raises `InstanceError`.
+    """
+    if not layout.directory.exists():
+        return await _remove(layout)
+    async with turn(layout, waiting):
+        return await _remove(layout)
+
+
+async def _remove(layout: Layout) -> dict[str, bool]:
     cluster = await node.delete(layout)
     beside = await containers.remove_all(layout)
     # A `kind create` that was killed a moment ago may have had its `docker run` still under way.
     cluster = await node.delete(layout) or cluster
     files = layout.directory.exists()
-    shutil.rmtree(layout.directory, ignore_errors=True)
+    try:
+        if files:
+            shutil.rmtree(layout.directory)
+    except OSError as error:
+        raise InstanceError(
+            f"{error.filename} can't be removed: {error.strerror}", f"remove or unmount {error.filename}"
+        ) from None
     return {"cluster": cluster, "containers": beside > 0, "files": files}
 
 
