@@ -115,6 +115,21 @@ def test_the_name_is_a_foreign_clusters(machine: Machine, capsys: pytest.Capture
     assert not machine.layout.directory.exists()
 
 
+def test_the_name_is_another_state_directorys(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two state directories and one name: the containers of the other are neither replaced nor removed."""
+    removed = machine.path / "removed"
+    machine.programs["docker"] = (
+        f'ps) case "$*" in *cluster=x*) echo /else/where/x ;; esac ;;\nrm) : > "{removed}" ;;\n'
+        'network) [ "$2" = ls ] && exit 0; [ "$2" = inspect ] && exit 0; exit 1 ;;\n'
+    ) + machine.programs["docker"]
+    assert machine.up(capsys) == (
+        "error: a kind sandbox called x is there already, in /else/where/x; it is left alone\n"
+        "next:  apim-sandbox kind up --name ANOTHER, or with --state-dir /else/where\n"
+    )
+    assert not machine.layout.directory.exists()
+    assert not removed.exists()
+
+
 def test_a_port_is_in_use(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     words = (
         "docker: Error response from daemon: driver failed programming external connectivity on endpoint "
@@ -140,8 +155,8 @@ def test_ports_that_somebody_took_are_not_taken_again(
         f'[{{"Name": "/{name}", "Id": "1", "State": {{"Running": false}}, "Config": {{"Labels": {{}}}}}}]'
     )
     machine.programs["docker"] = (
-        f"ps) echo 1 ;;\ninspect) [ \"$2\" = --type ] && exit 1; echo '{stopped}' ;;\n"
-        + machine.programs["docker"]
+        'ps) if [ "$2" = -aq ]; then echo 1; fi ;;\n'
+        f"inspect) [ \"$2\" = --type ] && exit 1; echo '{stopped}' ;;\n" + machine.programs["docker"]
     )
     machine.says("docker", "run", "no more of this", 125)
     machine.up(capsys)

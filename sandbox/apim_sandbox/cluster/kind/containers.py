@@ -4,6 +4,7 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from msgspec import Struct
@@ -11,7 +12,8 @@ from msgspec import Struct
 from apim_emulators.core import vocabulary as names
 from apim_sandbox.assembly import issuer_hosts
 from apim_sandbox.cluster.kind import tools
-from apim_sandbox.cluster.kind.layout import LABEL, SPEC_LABEL, Layout, Ports, owner
+from apim_sandbox.cluster.kind.layout import DIRECTORY_LABEL, LABEL, SPEC_LABEL, Layout, Ports, owner
+from apim_sandbox.instance import InstanceError
 from apim_sandbox.serving.networked import CONTROL_PORT, PROXY_PORT
 from apim_sandbox.serving.prepare import service_hosts
 from apim_sandbox.world.model import World
@@ -79,7 +81,7 @@ def arguments(layout: Layout, part: Part, image: str, user: tuple[int, int] | No
     """`docker run`'s arguments: no root, no capability, nothing writable but the shared directory."""
     command = [
         "--name", layout.container(part.name), "--hostname", part.name, "--network", layout.network,
-        "--label", f"{LABEL}={layout.name}", "--restart", "unless-stopped", "--read-only", "--tmpfs", "/tmp",  # noqa: S108  a tmpfs of the container
+        *labels(layout), "--restart", "unless-stopped", "--read-only", "--tmpfs", "/tmp",  # noqa: S108  a tmpfs of the container
         "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
         "--sysctl", "net.ipv4.ip_unprivileged_port_start=0",
     ]  # fmt: skip
@@ -94,17 +96,39 @@ def arguments(layout: Layout, part: Part, image: str, user: tuple[int, int] | No
     return [*command, image, *part.command]
 
 
+def labels(layout: Layout) -> tuple[str, ...]:
+    """Whose it is: two state directories may have a sandbox of the same name in mind."""
+    return "--label", f"{LABEL}={layout.name}", "--label", f"{DIRECTORY_LABEL}={layout.directory}"
+
+
+async def refuse_anothers(layout: Layout) -> None:
+    """Raises `InstanceError` where containers of this name belong to another state directory."""
+    shown = await tools.run(
+        "docker", "ps", "-a", "--filter", f"label={LABEL}={layout.name}",
+        "--format", f'{{{{.Label "{DIRECTORY_LABEL}"}}}}',
+    )  # fmt: skip
+    for directory in shown.splitlines():
+        if directory != str(layout.directory):
+            raise InstanceError(
+                f"a kind sandbox called {layout.name} is there already, in {directory}; it is left alone",
+                "apim-sandbox kind up --name ANOTHER, or with --state-dir "
+                f"{quote(str(Path(directory).parent))}",
+            )
+
+
 async def ensure_network(layout: Layout) -> bool:
     """A network of the cluster's own; True when it was made now."""
     if await tools.succeeds("docker", "network", "inspect", layout.network):
         return False
-    await tools.run("docker", "network", "create", "--label", f"{LABEL}={layout.name}", layout.network)
+    await tools.run("docker", "network", "create", *labels(layout), layout.network)
     return True
 
 
 async def existing(layout: Layout) -> dict[str, dict[str, Any]]:
     """This sandbox's containers by name, `{"id", "running", "spec"}` each."""
-    ids = (await tools.run("docker", "ps", "-aq", "--filter", f"label={LABEL}={layout.name}")).split()
+    ids = (
+        await tools.run("docker", "ps", "-aq", "--filter", f"label={DIRECTORY_LABEL}={layout.directory}")
+    ).split()
     if not ids:
         return {}
     return {
@@ -150,7 +174,9 @@ async def remove_all(layout: Layout) -> int:
     there = await existing(layout)
     if there:
         await tools.run("docker", "rm", "--force", "--volumes", *(one["id"] for one in there.values()))
-    if await tools.succeeds("docker", "network", "inspect", layout.network):
-        await tools.run("docker", "network", "rm", layout.network)
-        return len(there) + 1
-    return len(there)
+    networks = await tools.run(
+        "docker", "network", "ls", "-q", "--filter", f"label={DIRECTORY_LABEL}={layout.directory}"
+    )
+    if networks.strip():
+        await tools.run("docker", "network", "rm", *networks.split())
+    return len(there) + len(networks.split())

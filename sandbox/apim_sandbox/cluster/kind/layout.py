@@ -22,6 +22,7 @@ from apim_sandbox.instance import InstanceError, StateDir, default_state_dir, wr
 
 DEFAULT_NAME = "apim-sandbox"
 LABEL = "apim-sandbox.cluster"
+DIRECTORY_LABEL = "apim-sandbox.directory"
 SPEC_LABEL = "apim-sandbox.spec"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")
 

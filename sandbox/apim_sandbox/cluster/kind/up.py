@@ -128,6 +128,7 @@ class Up:
     async def _state(self) -> str:
         """Everything secret, made before any container could want it; and the network."""
         layout = self.options.layout
+        await containers.refuse_anothers(layout)
         try:
             self.authority = prepare(layout.sandbox, self.world)
         except InstanceError as error:
