@@ -18,10 +18,9 @@ from starlette.responses import StreamingResponse
 from apim_emulators.core.clock import MasterClock
 from apim_emulators.core.events import ClockMoved
 from apim_emulators.core.journal import MemoryJournal
-from apim_emulators.core.nearest import nearest
-from apim_emulators.core.vocabulary import ACTORS, VocabularyError
+from apim_emulators.core.vocabulary import ACTORS
 from apim_sandbox.control.followers import Followers, Seen
-from apim_sandbox.control.offers import Body, Offers
+from apim_sandbox.control.offers import Body, Offers, require_known
 from apim_sandbox.control.server_sent import Subscribe, states
 
 CAUGHT_UP_WITHIN = 2.0  # seconds of real time; an issuer that says nothing is not waited for at each move
@@ -127,10 +126,7 @@ def clock_routes(offers: Offers, desk: ClockDesk) -> None:
     @offers.post("/clock/skew", body=Skew)
     async def skew(_: Request, body: Skew) -> dict[str, Any]:
         """Let an actor's clock run ahead of it, or behind."""
-        if body.actor not in ACTORS:
-            meant = nearest(body.actor, ACTORS)
-            hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(ACTORS)}"
-            raise VocabularyError(f"no actor is called {body.actor!r}; {hint}")
+        require_known("actor", body.actor, ACTORS)
 
         def change() -> ClockMoved:
             clock.set_skew(body.actor, body.seconds)

@@ -1,6 +1,6 @@
 """The control service's journal: appended to by other processes, read, followed; and what was asked for."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from itertools import islice
 from typing import Any
@@ -12,10 +12,9 @@ from starlette.responses import Response
 
 from apim_emulators.core.events import EVENT_TYPES
 from apim_emulators.core.journal import MemoryJournal, Record, decode, encode
-from apim_emulators.core.nearest import nearest
-from apim_emulators.core.vocabulary import ACTORS, VocabularyError
+from apim_emulators.core.vocabulary import ACTORS
 from apim_sandbox.control.history import History
-from apim_sandbox.control.offers import Offers, read_number, whole_number
+from apim_sandbox.control.offers import Offers, read_number, require_known, whole_number
 from apim_sandbox.control.server_sent import server_sent
 
 NDJSON = "application/x-ndjson"
@@ -32,8 +31,10 @@ class Choice(Struct, frozen=True):
     def of(cls, request: Request) -> "Choice":
         """Raises `VocabularyError` for a kind or an actor that there is not."""
         kind, actor, pod = (request.query_params.get(name, "") for name in ("kind", "actor", "pod"))
-        _among("kind of event", kind, EVENT_TYPES)
-        _among("actor", actor, ACTORS)
+        if kind:
+            require_known("kind of event", kind, EVENT_TYPES)
+        if actor:
+            require_known("actor", actor, ACTORS)
         return cls(kind, actor, pod)
 
     def has(self, record: Record) -> bool:
@@ -46,13 +47,6 @@ class Choice(Struct, frozen=True):
     def _is_of(self, event: Any) -> bool:
         name = getattr(event, "pod", "")
         return bool(name) and self.pod in (name, f"{getattr(event, 'namespace', '')}/{name}")
-
-
-def _among(noun: str, word: str, known: Iterable[str]) -> None:
-    if word and word not in known:
-        meant = nearest(word, known)
-        hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(known)}"
-        raise VocabularyError(f"no {noun} is called {word!r}; {hint}")
 
 
 def journal_routes(offers: Offers, journal: MemoryJournal, history: History) -> None:

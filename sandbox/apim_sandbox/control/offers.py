@@ -4,7 +4,7 @@ A handler takes the request, and the body where it has one; what it returns is s
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from apim_emulators.core.http import json_response
 from apim_emulators.core.nearest import nearest
+from apim_emulators.core.vocabulary import VocabularyError
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -78,6 +79,14 @@ def read_number(name: str, text: str) -> int:
     if not text.isascii() or not text.removeprefix("-").isdigit():
         raise HTTPException(422, f"{name}={text!r} is not a whole number")
     return int(text)
+
+
+def require_known(noun: str, word: str, known: Collection[str]) -> None:
+    """Raises `VocabularyError` with the nearest of `known`, or all, where `word` is none of them."""
+    if word not in known:
+        meant = nearest(word, known)
+        hint = f"did you mean {meant!r}?" if meant else f"there are {', '.join(known)}"
+        raise VocabularyError(f"no {noun} is called {word!r}; {hint}")
 
 
 async def _read(request: Request, kind: Any) -> Any:

@@ -125,6 +125,17 @@ def _expiration_place(failure: Failure, event: PodAdmitted) -> str:
     )
 
 
+_KEPT_BY_OTHERS = (
+    "a Secret or configuration that GitOps tools or a second installation keep too "
+    "(Azure/azure-workload-identity#814, #856)."
+)
+_OCCUPIED = "a proxy or another process that answers on the webhook's port (Azure/AKS#4139)."
+_CUT_OFF = (
+    "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
+    "Azure/azure-workload-identity#863)."
+)
+
+
 class _Call(Struct, frozen=True):
     """Why the API server could not call the webhook, by what its message holds in lower case."""
 
@@ -132,6 +143,7 @@ class _Call(Struct, frozen=True):
     cause: str
     words: str
     mend: str
+    seen: str = _CUT_OFF
 
 
 _RENEW = "let the webhook renew it (without --disable-cert-rotation), or let who keeps the Secret do it"
@@ -139,30 +151,36 @@ _CALLS = (
     _Call(
         "has expired or is not yet valid.* is after ",
         "webhook-certificate-expired", "its certificate has expired", _RENEW,
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "has expired or is not yet valid",
         "webhook-certificate-not-yet-valid", "its certificate is not valid yet", _RENEW,
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "certificate is valid for|not valid for any names",
         "webhook-certificate-name", "its certificate is for another name",
         "let the webhook make it, or make it for the name of the webhook's service",
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "unknown authority",
         "webhook-tls", "its certificate is not of the CA in caBundle",
         "let the webhook's rotator write caBundle, and nobody else keep it or the Secret",
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "root certificates",
         "webhook-ca-bundle", "caBundle holds no certificate",
         "leave caBundle out and let the webhook's certificate rotator write it",
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "certificate|x509|tls",
         "webhook-tls", "the API server does not trust its certificate",
         "let the certificate rotator write caBundle, or restart the webhook",
+        _KEPT_BY_OTHERS,
     ),
     _Call(
         "deadline|timeout|timed out",
@@ -172,21 +190,13 @@ _CALLS = (
     _Call(
         "http response to https",
         "webhook-not-https", "something else answers on its port", "free port 9443 in the pod",
+        _OCCUPIED,
     ),
     _Call("", "webhook-unreachable", "nobody answers", "bring the webhook's pods back"),
 )  # fmt: skip
 _LET_IT_WRITE = (
     "let the webhook write caBundle: ClusterRole azure-wi-webhook-manager-role must let it update "
     "mutatingwebhookconfigurations"
-)
-_KEPT_BY_OTHERS = (
-    "a Secret or configuration that GitOps tools or a second installation keep too "
-    "(Azure/azure-workload-identity#814, #856)."
-)
-_OCCUPIED = "a proxy or another process that answers on the webhook's port (Azure/AKS#4139)."
-_CUT_OFF = (
-    "firewalls between control plane and nodes, and overload (Azure/AKS#5686, "
-    "Azure/azure-workload-identity#863)."
 )
 
 
@@ -206,11 +216,7 @@ def not_called(failure: Failure, event: PodAdmitted) -> Explanation:
             *((Fact("webhook says", forbidden),) if forbidden else ()),
         ),
         mends=(Mend("cluster", _LET_IT_WRITE if forbidden else call.mend, "azure-workload-identity-system"),),
-        seen_in_the_field=_KEPT_BY_OTHERS
-        if call.cause.startswith(("webhook-tls", "webhook-c"))
-        else _OCCUPIED
-        if call.cause == "webhook-not-https"
-        else _CUT_OFF,
+        seen_in_the_field=call.seen,
     )
 
 
