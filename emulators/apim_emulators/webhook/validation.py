@@ -20,17 +20,24 @@ def pod_complaints(pod: Mapping[str, Any]) -> list[str]:
 
 def _container(container: Mapping[str, Any], path: str) -> Iterator[str]:
     for index, port in enumerate(container.get("ports") or ()):
-        at, number = f"{path}.ports[{index}].containerPort", port.get("containerPort") or 0
-        if number == 0:
-            yield f"{at}: Required value"
-        elif not 1 <= number <= 65535:
-            yield f"{at}: Invalid value: {number}: must be between 1 and 65535, inclusive"
+        complaint = port_complaint(port.get("containerPort") or 0)
+        if complaint is not None:
+            yield f"{path}.ports[{index}].containerPort: {complaint}"
     paths: set[str] = set()
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         mount_path = mount.get("mountPath") or ""
         if mount_path in paths:
             yield f'{path}.volumeMounts[{index}].mountPath: Invalid value: "{mount_path}": must be unique'
         paths.add(mount_path)
+
+
+def port_complaint(number: int) -> str | None:
+    """What is wrong with a container's port; 0 is one that was left out."""
+    if number == 0:
+        return "Required value"
+    if not 1 <= number <= 65535:
+        return f"Invalid value: {number}: must be between 1 and 65535, inclusive"
+    return None
 
 
 def invalid(name: str, complaints: list[str]) -> str:

@@ -66,7 +66,7 @@ def _refused(text: str) -> list[tuple[str, str]]:
         ),
         (
             "containerPort: 8080", "containerPort: 99999",
-            "spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 99999: must be between 1 and 65535",
+            "spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 99999: must be between 1 and 65535, inclusive",
             "write the port that the container listens on",
         ),
         (

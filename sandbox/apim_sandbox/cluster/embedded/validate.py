@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from apim_emulators.webhook.validation import port_complaint
 from apim_sandbox.cluster.embedded.fields import KINDS, Shape
 from apim_sandbox.cluster.embedded.manifest import Manifest, Path
 from apim_sandbox.cluster.embedded.objects import items, labels, mapping
@@ -29,7 +30,6 @@ _GROUPS = {
 }  # fmt: skip
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _SHORTEST_TOKEN = 600  # seconds
-_LAST_PORT = 65535
 
 
 def problems(manifest: Manifest) -> list[DocumentError]:
@@ -160,16 +160,11 @@ def _container(
     if policy not in (None, *_PULL_POLICIES):
         yield _unsupported(manifest, (*path, "imagePullPolicy"), policy, _PULL_POLICIES)
     for index, opened in enumerate(items(raw.get("ports"))):
-        number = opened.get("containerPort")
-        if not isinstance(number, int) or not 1 <= number <= _LAST_PORT:
+        complaint = port_complaint(opened.get("containerPort") or 0)
+        if complaint is not None:
             at = (*path, "ports", index, "containerPort")
-            problem = (
-                "Required value"
-                if number is None
-                else f"Invalid value: {number}: must be between 1 and 65535"
-            )
             yield manifest.error(
-                at, f"{dotted(at)}: {problem}", "write the port that the container listens on"
+                at, f"{dotted(at)}: {complaint}", "write the port that the container listens on"
             )
     for index, mount in enumerate(items(raw.get("volumeMounts"))):
         if str(mount.get("name")) not in volumes:
